@@ -1,0 +1,1 @@
+"""A private PostgreSQL and a reference booking application, for trying and testing."""

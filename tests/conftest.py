@@ -1,0 +1,22 @@
+"""No test may see the settings of the person who runs it: neither the environment nor a `.env` file."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_PREFIXES = ("PRODUCTION_", "PRODTEST_", "TWILIO_", "GOOGLE_", "TEST_DATA_", "FUNCTION_URL", "PG")
+
+# At import, before any test module is: what a module might read while it is imported must be gone as well.
+for _name in [name for name in os.environ if name.startswith(_PREFIXES)]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _away_from_any_env_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`.env` is looked for in the current directory, so the tests run in an empty one."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("nowhere"))
+    yield
+    os.chdir(before)
