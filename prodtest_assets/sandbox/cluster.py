@@ -43,7 +43,11 @@ _SETTINGS = {
     "cluster_name": "prodtest",
 }
 # What goes away by itself: a port taken meanwhile, server processes yet to notice that they are orphans.
-_PASSING = ("could not create any TCP/IP sockets", "pre-existing shared memory block", "lock file")
+_PASSING = (
+    "could not create any TCP/IP sockets",
+    "pre-existing shared memory block",
+    '"postmaster.pid" already exists',
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,7 @@ All who enter `private_postgres` on one directory share one server. Each holds a
 supervisor process (`supervisor.py`) ends the server about a second after the last lock is gone.
 """
 
-import json
-import os
-import select
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,32 +13,15 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-import prodtest_assets
-from prodtest_assets.errors import ConfigurationError, RefusedForSafety, Unreachable
+from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.sandbox.accounts import Account, server_account
-from prodtest_assets.sandbox.binaries import find_binaries, readable_binaries
-from prodtest_assets.sandbox.cluster import HOST, SUPERUSER, Cluster, read_password
-from prodtest_assets.sandbox.locks import (
-    EXCLUSIVE,
-    SHARED,
-    held,
-    is_locked,
-    open_lock,
-    release,
-    wait_for_lock,
-)
-from prodtest_assets.sandbox.recovery import clear_remains
+from prodtest_assets.sandbox.cluster import HOST, SUPERUSER, read_password
+from prodtest_assets.sandbox.launching import STOP_SECONDS, launch, running_port, start_over
+from prodtest_assets.sandbox.locks import SHARED, held, open_lock, release, wait_for_lock
 from prodtest_assets.sandbox.state import ServerDirectory, make_directories, nearest_existing, refuse_foreign
-from prodtest_assets.sandbox.supervisor import request
 
 _START_SECONDS = 180
-_ANSWER_SECONDS = 15
-_STOP_SECONDS = 20
-_PROBE_SECONDS = 0.5
-_POLL_SECONDS = 0.01
-# https://www.postgresql.org/docs/current/protocol-message-formats.html (SSLRequest): the one question a
-# server answers with a single letter before it asks for a password.
-_ARE_YOU_THERE = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+_CONNECT_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +101,7 @@ class PostgresServer:
     def _administration(self) -> Iterator[psycopg.Connection]:
         try:
             url = self.url("postgres")
-            connection = psycopg.connect(url, autocommit=True, connect_timeout=_ANSWER_SECONDS)
+            connection = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
         except psycopg.OperationalError as error:
             raise Unreachable(f"the private PostgreSQL in {self.directory} does not answer") from error
         with connection:
@@ -156,7 +131,7 @@ def private_postgres(
         RefusedForSafety: `fresh`, and somebody else is using the server.
         Unreachable: another process has been starting it for minutes.
     """
-    server, seat = _join(ServerDirectory(directory.absolute()), fresh=fresh, settings=settings or {})
+    server, seat = _join(ServerDirectory(directory.resolve()), fresh=fresh, settings=settings or {})
     try:
         yield server
     finally:
@@ -173,38 +148,44 @@ def remove_private_postgres(directory: Path) -> None:
         RefusedForSafety: somebody is using the server.
         ConfigurationError: the files cannot be removed.
     """
-    files = ServerDirectory(directory.absolute())
+    files = ServerDirectory(directory.resolve())
     if not files.path.is_dir():
         return
     with _clear_errors(files), held(files.start_lock, _START_SECONDS):
         seat = open_lock(files.users_lock)
         try:
-            _start_over(files, seat)
+            start_over(files, seat)
             shutil.rmtree(files.path)
         finally:
             release(seat)
 
 
 def _join(files: ServerDirectory, *, fresh: bool, settings: Mapping[str, str]) -> tuple[PostgresServer, int]:
+    """The server, and the lock that keeps it alive."""
     with _clear_errors(files):
         made = _make_home(files)
-        try:
-            with held(files.start_lock, _START_SECONDS):
-                seat = open_lock(files.users_lock)
-                try:
-                    if fresh:
-                        _start_over(files, seat)
-                    if not wait_for_lock(seat, SHARED, _STOP_SECONDS):
-                        raise Unreachable(
-                            f"PostgreSQL in {files.path} has been stopping for {_STOP_SECONDS} s"
-                        )
-                    return _running(files) or _launched(files, settings), seat
-                except BaseException:
-                    release(seat)
-                    raise
-        except BaseException:
-            _unmake(made)
-            raise
+        with held(files.start_lock, _START_SECONDS):
+            seat = open_lock(files.users_lock)
+            try:
+                if fresh:
+                    start_over(files, seat)
+                if not wait_for_lock(seat, SHARED, STOP_SECONDS):
+                    raise Unreachable(f"PostgreSQL in {files.path} has been stopping for {STOP_SECONDS} s")
+                return _server(files, running_port(files) or launch(files, settings)), seat
+            except BaseException as error:
+                release(seat)
+                if isinstance(error, Exception):
+                    _unmake(made)
+                raise
+
+
+def _server(files: ServerDirectory, port: int) -> PostgresServer:
+    password = read_password(files)
+    if password is None:
+        raise ConfigurationError(
+            f"{files.password_file} is gone; end those who use the server, then try again"
+        )
+    return PostgresServer(port, password, files.path)
 
 
 @contextmanager
@@ -241,92 +222,3 @@ def _unmake(made: list[Path]) -> None:
     for folder in reversed(made[:-1]):
         with suppress(OSError):
             folder.rmdir()
-
-
-def _running(files: ServerDirectory) -> PostgresServer | None:
-    """The server that others have started, once it answers; None when there is none."""
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    while is_locked(files.supervisor_lock):
-        port = _number_in(files.port_file)
-        if port is not None and _answers(port):
-            return _server(files, port)
-        if time.monotonic() > deadline:
-            _end_supervisor(files, signal.SIGKILL)
-        time.sleep(_POLL_SECONDS)
-    return None
-
-
-def _launched(files: ServerDirectory, settings: Mapping[str, str]) -> PostgresServer:
-    account = server_account()
-    binaries = readable_binaries(find_binaries(), account, files.binaries)
-    cluster = Cluster(files, binaries.folder, binaries.major, account, settings)
-    # Nothing of this environment but what finds this package: the supervisor may outlive its starter, who may
-    # hold secrets there.
-    package_root = Path(prodtest_assets.__file__).resolve().parent.parent
-    with subprocess.Popen(
-        [sys.executable, "-S", "-m", "prodtest_assets.sandbox.supervisor", files.path],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
-        env={"PATH": os.defpath, "PYTHONPATH": str(package_root)}, start_new_session=True,
-    ) as process:  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(request(cluster).encode())
-        process.stdin.close()
-        ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
-        answer = json.loads((process.stdout.readline() if ready else b"") or b"{}")
-    if "port" in answer:
-        return _server(files, answer["port"])
-    raise ConfigurationError(answer.get("error", f"PostgreSQL did not start; {files.log} may say why"))
-
-
-def _server(files: ServerDirectory, port: int) -> PostgresServer:
-    password = read_password(files)
-    if password is None:
-        raise ConfigurationError(
-            f"{files.password_file} is gone; end those who use the server, then try again"
-        )
-    return PostgresServer(port, password, files.path)
-
-
-def _start_over(files: ServerDirectory, seat: int) -> None:
-    """Stop the server and remove its data, if nobody else uses it; `seat` is locked exclusively then."""
-    deadline = time.monotonic() + _STOP_SECONDS
-    while not wait_for_lock(seat, EXCLUSIVE, _PROBE_SECONDS):
-        # A supervisor that is stopping holds the lock exclusively, users hold it shared.
-        if wait_for_lock(seat, SHARED, 0) or time.monotonic() > deadline:
-            raise RefusedForSafety(f"another process is using the PostgreSQL in {files.path}; end it first")
-    _end_supervisor(files, signal.SIGTERM)
-    _end_supervisor(files, signal.SIGKILL)
-    clear_remains(files)
-    if files.server.exists():
-        shutil.rmtree(files.server)
-    files.password_file.unlink(missing_ok=True)
-
-
-def _end_supervisor(files: ServerDirectory, sign: signal.Signals) -> None:
-    pid = _number_in(files.supervisor_lock)
-    # While the lock is held, its holder's id stands in the file: no other process can be meant.
-    if pid is None or not is_locked(files.supervisor_lock):
-        return
-    with suppress(ProcessLookupError):
-        os.kill(pid, sign)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while is_locked(files.supervisor_lock) and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection((HOST, port), timeout=1) as connection:
-            connection.sendall(_ARE_YOU_THERE)
-            return connection.recv(1) in (b"N", b"S")
-    except OSError:
-        return False
-
-
-def _number_in(path: Path) -> int | None:
-    try:
-        content = path.read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return int(content) if content.isdecimal() else None

@@ -70,7 +70,6 @@ def _supervise(cluster: Cluster) -> None:
         raise ConfigurationError(f"another supervisor holds {directory.path}")
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
-    _open_log(directory.log)
     stopping = _told_to_stop()
     clear_remains(directory)
     cluster.prepare()
@@ -107,14 +106,6 @@ def _wait_for_the_last_user(
 def _requested(path: Path, told: Mapping[str, Any]) -> Cluster:
     account = Account(*told["account"]) if told["account"] else None
     return Cluster(ServerDirectory(path), Path(told["programs"]), told["major"], account, told["settings"])
-
-
-def _open_log(path: Path) -> None:
-    """Begin a new log, and let this process's own last words go there too."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
-    os.dup2(descriptor, sys.stderr.fileno())
-    os.close(descriptor)
 
 
 def _told_to_stop() -> list[int]:
