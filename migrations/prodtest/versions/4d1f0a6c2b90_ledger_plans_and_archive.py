@@ -1,0 +1,162 @@
+"""The ledger of calls, plans, cleanups and their archive
+
+Revision ID: 4d1f0a6c2b90
+Revises:
+"""
+
+from alembic import op
+
+revision = "4d1f0a6c2b90"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_TABLES = """
+CREATE TABLE prodtest.test_run (
+    id uuid PRIMARY KEY,
+    target text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    outcome text NOT NULL DEFAULT 'open' CHECK (outcome IN ('open', 'passed', 'failed', 'abandoned')),
+    passed int NOT NULL DEFAULT 0,
+    failed int NOT NULL DEFAULT 0,
+    skipped int NOT NULL DEFAULT 0
+);
+CREATE INDEX test_run_open ON prodtest.test_run (heartbeat_at) WHERE outcome = 'open';
+
+CREATE TABLE prodtest.test_call (
+    call_sid text PRIMARY KEY,
+    run_id uuid NOT NULL REFERENCES prodtest.test_run,
+    persona text NOT NULL,
+    caller_number text NOT NULL,
+    caller_name text NOT NULL,
+    requested_start timestamptz NOT NULL,
+    opened_at timestamptz NOT NULL,
+    user_id_mark bigint NOT NULL,
+    appointment_id_mark bigint NOT NULL,
+    closed_at timestamptz,
+    outcome text NOT NULL DEFAULT 'open' CHECK (outcome IN ('open', 'booked', 'refused', 'failed', 'abandoned')),
+    transcript jsonb,
+    user_id bigint,
+    appointment_id bigint UNIQUE,
+    proof text,
+    marked_by_app boolean,
+    adopted_at timestamptz
+);
+CREATE UNIQUE INDEX test_call_one_open_call_per_number ON prodtest.test_call (caller_number) WHERE outcome = 'open';
+CREATE INDEX test_call_run ON prodtest.test_call (run_id, opened_at);
+CREATE INDEX test_call_user ON prodtest.test_call (user_id);
+CREATE INDEX test_call_number ON prodtest.test_call (caller_number);
+
+CREATE TABLE prodtest.snapshot (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    figures jsonb NOT NULL
+);
+CREATE INDEX snapshot_taken_at ON prodtest.snapshot (taken_at);
+
+CREATE TABLE prodtest.plan (
+    id uuid PRIMARY KEY,
+    scope text NOT NULL CHECK (scope IN ('stale', 'call', 'named')),
+    cutoff timestamptz NOT NULL,
+    run_id uuid,
+    named bigint[] NOT NULL DEFAULT '{}',
+    named_users bigint[] NOT NULL DEFAULT '{}',
+    counts jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL
+);
+CREATE TABLE prodtest.plan_batch (
+    plan_id uuid NOT NULL REFERENCES prodtest.plan ON DELETE CASCADE,
+    place int NOT NULL,
+    table_oid regclass NOT NULL,
+    scope text NOT NULL,
+    row_ids bigint[] NOT NULL,
+    PRIMARY KEY (plan_id, place)
+);
+
+CREATE TABLE prodtest.cleanup_run (
+    id uuid PRIMARY KEY,
+    plan_id uuid REFERENCES prodtest.plan,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    stop_reason text CHECK (stop_reason IN
+        ('drained', 'max_delete', 'max_runtime', 'held', 'locked', 'refused', 'failed')),
+    deleted jsonb NOT NULL DEFAULT '{}',
+    actor text NOT NULL,
+    transactions text[] NOT NULL DEFAULT '{}',
+    proof jsonb
+);
+
+CREATE TABLE prodtest.archived_row (
+    cleanup_id uuid NOT NULL REFERENCES prodtest.cleanup_run,
+    table_oid regclass NOT NULL,
+    row_id bigint NOT NULL,
+    content jsonb NOT NULL,
+    archived_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    adopted boolean NOT NULL DEFAULT false,
+    event_removed_at timestamptz,
+    PRIMARY KEY (cleanup_id, table_oid, row_id),
+    CONSTRAINT only_test_rows_are_archived
+        CHECK (table_oid <> 'public.appointments'::regclass OR content ->> 'is_test_data' IS NOT DISTINCT FROM 'true')
+);
+CREATE INDEX archived_row_owner ON prodtest.archived_row (((content ->> 'user_id')::bigint))
+    WHERE table_oid = 'public.appointments'::regclass;
+CREATE INDEX archived_row_event ON prodtest.archived_row (archived_at)
+    WHERE content ->> 'google_event_id' IS NOT NULL AND event_removed_at IS NULL;
+
+CREATE TABLE prodtest.lease (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    holder uuid NOT NULL,
+    actor text NOT NULL,
+    until timestamptz NOT NULL
+);
+
+CREATE TABLE prodtest.hold (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id uuid,
+    table_oid regclass,
+    row_id bigint,
+    until timestamptz NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    released_at timestamptz,
+    CHECK ((run_id IS NULL) = (row_id IS NOT NULL)),
+    CHECK ((row_id IS NULL) = (table_oid IS NULL))
+);
+
+CREATE TABLE prodtest.alert (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    check_name text NOT NULL,
+    target text NOT NULL,
+    failing_since timestamptz NOT NULL,
+    message text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sent_at timestamptz
+);
+"""
+
+
+def upgrade() -> None:
+    """Create the tables; the schema itself and the functions are the environment's work."""
+    op.execute(_TABLES)
+
+
+def downgrade() -> None:
+    """Remove everything of ours but the version table. The application's tables are not touched."""
+    op.execute("""
+        DO $$
+        DECLARE
+            ours text;
+        BEGIN
+            FOR ours IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prodtest'::regnamespace LOOP
+                EXECUTE 'DROP FUNCTION ' || ours || ' CASCADE';
+            END LOOP;
+        END
+        $$;
+        DROP TABLE prodtest.alert, prodtest.hold, prodtest.lease, prodtest.archived_row, prodtest.cleanup_run,
+            prodtest.plan_batch, prodtest.plan, prodtest.snapshot, prodtest.test_call, prodtest.test_run;
+        COMMENT ON SCHEMA prodtest IS NULL;
+    """)

@@ -1,0 +1,114 @@
+"""Creates and upgrades what stands in the database, by the two Alembic chains.
+
+Alembic is imported only when something has to be done, so that commands which only read start quickly.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prodtest_assets.errors import ConfigurationError
+from prodtest_assets.testdata.connection import open_database, translated_errors
+from prodtest_assets.testdata.identity import ReservedNumbers
+from prodtest_assets.testdata.statements import fingerprint
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MARK_REVISION = "bf439ec8d57f"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """What a migration did: `changed` says whether anything was written, `notes` what a person should know."""
+
+    changed: bool
+    notes: tuple[str, ...] = ()
+
+
+def ensure_schema(url: str, reserved: ReservedNumbers) -> MigrationReport:
+    """Make schema `prodtest` stand as this version needs it; quick when it does already.
+
+    Args:
+        url: the booking database, in any documented form.
+        reserved: the numbers that belong to tests, which the ledger's functions must know.
+
+    Raises:
+        ConfigurationError: the application's tables or its mark are missing, or the role may not create a schema.
+        Unreachable: the database does not answer.
+    """
+    with open_database(url, reserved=reserved) as database:
+        before = database.row("booking_tables")
+        if not before["has_tables"] or not before["has_mark"]:
+            raise ConfigurationError(
+                "appointments.is_test_data is missing: the application owes migration "
+                f"{MARK_REVISION}; run `prodtest migrate`"
+            )
+        if database.row("installed_fingerprint")["fingerprint"] == fingerprint(reserved.pattern):
+            return MigrationReport(changed=False)
+    _upgrade("prodtest", url, reserved)
+    with open_database(url, reserved=reserved) as database:
+        after = database.row("booking_tables")
+    missing = [name for name in ("has_stale_index", "has_reserved_index") if not after[name]]
+    notes = ("the role may not create indexes on the application's tables: everything works, slower",)
+    return MigrationReport(changed=True, notes=notes if missing else ())
+
+
+def migrate_booking_tables(url: str) -> MigrationReport:
+    """Bring the application's tables to `MARK_REVISION` if their history is the one known here.
+
+    A database with tables but another history is left alone; `notes` says what the application owes.
+
+    Raises:
+        ConfigurationError: the URL is wrong or the role may not create tables.
+        Unreachable: the database does not answer.
+    """
+    with open_database(url) as database:
+        tables = database.row("booking_tables")
+        revision = database.row("application_revision")["revision"] if tables["has_version_table"] else None
+    if revision == MARK_REVISION:
+        return MigrationReport(changed=False, notes=(f"public stands at {MARK_REVISION}: nothing to do",))
+    if tables["has_tables"] and revision not in _known_revisions():
+        if tables["has_mark"]:
+            return MigrationReport(changed=False, notes=("public has a history of its own and is left alone",))
+        raise ConfigurationError(
+            f"public has a history of its own and lacks appointments.is_test_data: the application owes a migration "
+            f"like {MARK_REVISION} (boolean, not null, default false, with index ix_appointments_is_test_data)"
+        )
+    _upgrade("booking", url, ReservedNumbers())
+    return MigrationReport(changed=True, notes=(f"public was brought to {MARK_REVISION}",))
+
+
+def _known_revisions() -> frozenset[str]:
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(_config("booking"))
+    return frozenset(revision.revision for revision in script.walk_revisions())
+
+
+def _upgrade(chain: str, url: str, reserved: ReservedNumbers) -> None:
+    from alembic import command
+    from sqlalchemy.exc import DBAPIError
+
+    config = _config(chain)
+    config.attributes.update({"sqlalchemy.url": url, "reserved": reserved})
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        with translated_errors():
+            raise error.orig or error from None
+
+
+def _config(chain: str) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_migrations() / chain).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _migrations() -> Path:
+    package = Path(__file__).parent
+    shipped = package / "migrations"
+    return shipped if shipped.is_dir() else package.parent / "migrations"

@@ -1,0 +1,1 @@
+"""What test data is, how much there is, and what may go."""

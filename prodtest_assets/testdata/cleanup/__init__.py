@@ -1,0 +1,1 @@
+"""Plan what may go, then remove it: archived, reversible, provably only test rows."""

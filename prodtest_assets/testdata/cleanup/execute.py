@@ -1,0 +1,236 @@
+"""Remove what a plan holds: in small transactions, each of which archives what it deletes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from prodtest_assets.errors import PlanDrifted, ProdtestError
+from prodtest_assets.testdata.cleanup.lease import LeaseTaken, actor, cleanup_lease
+from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
+from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
+from prodtest_assets.testdata.connection import Database
+from prodtest_assets.testdata.guard import WritePermit
+from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, Scope, StopReason
+from prodtest_assets.testdata.proof import prove_untouched, sample_customers
+
+_LOCK_TIMEOUT = "2s"
+_STATEMENT_TIMEOUT = "60s"
+_ATTEMPTS = 5
+_RETRIED = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a cleanup is: rows removed, rows planned, seconds since it began."""
+
+    removed: int
+    planned: int
+    seconds: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def cleanup_now(
+    database: Database,
+    permit: WritePermit,
+    policy: Policy,
+    *,
+    scope: Scope = Scope.STALE,
+    run_id: UUID | None = None,
+    named: tuple[int, ...] = (),
+    named_users: tuple[int, ...] = (),
+    on_progress: OnProgress | None = None,
+) -> CleanupReport:
+    """Plan and execute at once. For the parameters see `plan_cleanup`.
+
+    Raises:
+        Unreachable: the connection was lost; what was committed stays archived, the next cleanup goes on.
+    """
+
+    def make_plan() -> CleanupPlan:
+        return plan_cleanup(
+            database, policy, scope=scope, run_id=run_id, named=named, named_users=named_users, permit=permit
+        )
+
+    return _under_lease(database, permit, policy, run_id, make_plan, on_progress)
+
+
+def execute_plan(
+    database: Database,
+    permit: WritePermit,
+    plan_id: UUID,
+    policy: Policy,
+    *,
+    on_progress: OnProgress | None = None,
+) -> CleanupReport:
+    """Remove what a stored plan holds and what is still eligible.
+
+    Args:
+        permit: proof that this database may be written to.
+        plan_id: of a plan that `plan_cleanup` stored.
+        policy: the limits; the plan's own cutoff holds.
+        on_progress: told after every batch.
+
+    Raises:
+        ConfigurationError: there is no such plan.
+        PlanDrifted: rows are within reach now that the plan does not hold.
+        Unreachable: the connection was lost.
+    """
+    plan = load_plan(database, plan_id)
+
+    def checked_plan() -> CleanupPlan:
+        drift = database.call("drift", plan_id)
+        if drift:
+            raise PlanDrifted(f"rows came within reach since the plan was made ({drift}): make a new plan")
+        return plan
+
+    return _under_lease(database, permit, policy, plan.run_id, checked_plan, on_progress)
+
+
+def _under_lease(
+    database: Database,
+    permit: WritePermit,
+    policy: Policy,
+    run_id: UUID | None,
+    make_plan: Callable[[], CleanupPlan],
+    on_progress: OnProgress | None,
+) -> CleanupReport:
+    cleanup_id, started = uuid4(), time.monotonic()
+    settle_dead_runs(database, permit, run_id=run_id)
+    try:
+        with cleanup_lease(database, cleanup_id, wait=policy.lease_wait):
+            adopted = database.call("adopt_unmarked", cleanup_id, run_id)
+            plan = make_plan()
+            if plan.total > policy.max_delete and not policy.accept_partial:
+                return _ended(database, plan, StopReason.REFUSED, plan.total, started)
+            removal = _Removal(database, cleanup_id, plan, policy, started, on_progress)
+            return removal.run(adopted=len(adopted) if isinstance(adopted, list) else 0)
+    except LeaseTaken:
+        plan = plan_cleanup(database, policy, run_id=run_id)
+        return _ended(database, plan, StopReason.LOCKED, plan.total, started)
+
+
+def _ended(
+    database: Database, plan: CleanupPlan, reason: StopReason, eligible_left: int, started: float
+) -> CleanupReport:
+    """A cleanup that ended before it removed anything."""
+    return CleanupReport(
+        id=uuid4(),
+        plan=plan,
+        stop_reason=reason,
+        deleted={},
+        adopted=0,
+        missed=0,
+        eligible_left=eligible_left,
+        proof=None,
+        seconds=time.monotonic() - started,
+    )
+
+
+@dataclass(slots=True)
+class _Removal:
+    """One execution of one plan, under the lease."""
+
+    database: Database
+    cleanup_id: UUID
+    plan: CleanupPlan
+    policy: Policy
+    started: float
+    on_progress: OnProgress | None
+    deleted: dict[str, int] = field(default_factory=dict)
+
+    def run(self, *, adopted: int) -> CleanupReport:
+        self.database.call("open_cleanup", self.cleanup_id, self.plan.id, actor())
+        sample = sample_customers(self.database)
+        try:
+            finished = self._remove_all_batches()
+        except BaseException:
+            self._note_failure()
+            raise
+        left = int(self.database.row("reachable_count", plan_id=self.plan.id)["count"])
+        reason = self._stop_reason(finished, left)
+        proof = prove_untouched(self.database, sample, self.cleanup_id)
+        self.database.call("finish_cleanup", self.cleanup_id, reason.value, Jsonb(asdict(proof)))
+        return CleanupReport(
+            id=self.cleanup_id,
+            plan=self.plan,
+            stop_reason=reason,
+            deleted=self.deleted,
+            adopted=adopted,
+            missed=self.plan.total - sum(self.deleted.values()),
+            eligible_left=left,
+            proof=proof,
+            seconds=time.monotonic() - self.started,
+        )
+
+    def _remove_all_batches(self) -> bool:
+        """Whether there was time for all of them. What is locked is passed by first and waited for last."""
+        batches = self.database.rows("plan_batches", plan_id=self.plan.id)
+        users = [batch for batch in batches if batch["table_name"].endswith("users")]
+        children = [batch for batch in batches if batch not in users]
+        return self._remove(children) and self._remove(users)
+
+    def _remove(self, batches: list[Any]) -> bool:
+        short = []
+        for batch in batches:
+            if self._is_out_of_time():
+                return False
+            if self._remove_batch(batch["place"], wait=False) < batch["rows"]:
+                short.append(batch)
+        for batch in short:
+            if self._is_out_of_time():
+                return False
+            self._remove_batch(batch["place"], wait=True)
+        return True
+
+    def _remove_batch(self, place: int, *, wait: bool) -> int:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                row = self._remove_batch_once(place, wait=wait)
+            except ProdtestError as error:
+                if not isinstance(error.__cause__, _RETRIED):
+                    raise
+                if attempt == _ATTEMPTS:
+                    return 0
+                time.sleep(0.1 * attempt)
+            else:
+                self.deleted[row["table_name"]] = self.deleted.get(row["table_name"], 0) + row["removed"]
+                self._report_progress()
+                return int(row["removed"])
+        return 0
+
+    def _remove_batch_once(self, place: int, *, wait: bool) -> Any:
+        with self.database.transaction(lock_timeout=_LOCK_TIMEOUT, statement_timeout=_STATEMENT_TIMEOUT):
+            return self.database.row("remove_batch", cleanup_id=self.cleanup_id, place=place, wait=wait)
+
+    def _is_out_of_time(self) -> bool:
+        return timedelta(seconds=time.monotonic() - self.started) > self.policy.max_runtime
+
+    def _stop_reason(self, finished: bool, left: int) -> StopReason:
+        if not finished:
+            return StopReason.MAX_RUNTIME
+        if left == 0:
+            return StopReason.DRAINED
+        return StopReason.MAX_DELETE if self.plan.truncated else StopReason.HELD
+
+    def _report_progress(self) -> None:
+        if self.on_progress:
+            removed = sum(self.deleted.values())
+            self.on_progress(Progress(removed, self.plan.total, time.monotonic() - self.started))
+
+    def _note_failure(self) -> None:
+        """Leave a stop reason behind; a connection that is gone leaves it to the next cleanup."""
+        if not self.database.connection.broken:
+            self.database.call("finish_cleanup", self.cleanup_id, StopReason.FAILED.value, None)

@@ -1,0 +1,199 @@
+"""Connections to the booking database, with errors a person can act on."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import LiteralString
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from prodtest_assets.errors import (
+    CanaryMissing,
+    ConfigurationError,
+    NumberTaken,
+    PlanDrifted,
+    ProdtestError,
+    RefusedForSafety,
+    RunClosed,
+    Unreachable,
+)
+from prodtest_assets.testdata.identity import ReservedNumbers
+from prodtest_assets.testdata.statements import query
+
+_SCHEMES = re.compile(r"^(postgresql|postgres)(\+(asyncpg|psycopg|psycopg2))?://")
+_CONNECT_SECONDS = 10
+_OUR_CODES: dict[str, type[ProdtestError]] = {
+    "PT001": RunClosed,
+    "PT002": RefusedForSafety,
+    "PT003": NumberTaken,
+    "PT004": CanaryMissing,
+    "PT006": RefusedForSafety,
+    "PT007": PlanDrifted,
+    "PT008": RefusedForSafety,
+}
+
+
+def normalize_url(url: str) -> str:
+    """`url` as libpq takes it.
+
+    Args:
+        url: any of `postgresql://`, `postgres://`, `postgresql+asyncpg://`, `+psycopg`, `+psycopg2`; a password may
+            hold `@:/%` unescaped.
+
+    Raises:
+        ConfigurationError: it is no PostgreSQL URL; the message does not repeat it.
+    """
+    bare, found = _SCHEMES.subn("postgresql://", url.strip())
+    if not found:
+        raise ConfigurationError("the database URL must start with postgresql:// (PRODUCTION_DB_URL or --db-url)")
+    credentials, at, place = bare.removeprefix("postgresql://").rpartition("@")
+    user, colon, password = credentials.partition(":")
+    if not at:
+        return bare
+    return f"postgresql://{user}{colon}{quote(unquote(password), safe='')}@{place}"
+
+
+def masked_url(url: str) -> str:
+    """`url` without its password and query, for people to read."""
+    try:
+        parts = urlsplit(normalize_url(url))
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "postgresql://***"
+    user = f"{parts.username}:***@" if parts.username else ""
+    return urlunsplit((parts.scheme, f"{user}{parts.hostname or ''}{port}", parts.path, "", ""))
+
+
+@dataclass(slots=True)
+class Database:
+    """An open connection and what is known about the database behind it.
+
+    Attributes:
+        connection: in autocommit mode; rows come as dictionaries.
+        name: what `current_database()` says.
+        has_schema: whether schema `prodtest` stands here.
+        reserved: the numbers that belong to tests.
+    """
+
+    connection: psycopg.Connection[DictRow]
+    url: str = field(repr=False)
+    name: str
+    has_schema: bool
+    reserved: ReservedNumbers
+
+    def rows(self, statement: str, /, **parameters: object) -> list[DictRow]:
+        """The rows of a statement of `queries.sql`.
+
+        Args:
+            statement: its name.
+            parameters: its named parameters; `reserved` is added.
+        """
+        text = query(statement, with_schema=self.has_schema)
+        with translated_errors():
+            return self.connection.execute(text, {"reserved": self.reserved.pattern, **parameters}).fetchall()
+
+    def row(self, statement: str, /, **parameters: object) -> DictRow:
+        """The single row of a statement of `queries.sql`."""
+        return self.rows(statement, **parameters)[0]
+
+    def call(self, function: LiteralString, /, *arguments: object) -> object:
+        """The value that a function of schema `prodtest` returns.
+
+        Raises:
+            ConfigurationError: schema `prodtest` does not stand here.
+        """
+        places: LiteralString = ", ".join(["%s"] * len(arguments))
+        with translated_errors():
+            row = self.connection.execute(f"SELECT prodtest.{function}({places}) AS value", arguments).fetchone()
+        return row["value"] if row else None
+
+    @contextmanager
+    def transaction(self, *, lock_timeout: str, statement_timeout: str) -> Iterator[None]:
+        """One transaction with time limits of its own (`2s`); they end with it, also behind a pooler."""
+        with translated_errors(), self.connection.transaction():
+            self.row("timeouts", lock_timeout=lock_timeout, statement_timeout=statement_timeout)
+            yield
+
+
+@contextmanager
+def open_database(url: str | None, *, reserved: ReservedNumbers | None = None) -> Iterator[Database]:
+    """Connect to the booking database, and close the connection in the end.
+
+    Args:
+        url: as a person gives it; None says that none was configured.
+        reserved: the numbers that belong to tests; the fiction numbers by default.
+
+    Raises:
+        ConfigurationError: there is no URL, or user, password or database name are wrong.
+        Unreachable: nobody answers, or the connection is lost.
+    """
+    if not url:
+        raise ConfigurationError("no database: set PRODUCTION_DB_URL or give --db-url")
+    with translated_errors():
+        connection = _connect(normalize_url(url))
+        with connection:
+            facts = connection.execute(query("connection_facts")).fetchone() or {}
+            yield Database(
+                connection=connection,
+                url=url,
+                name=str(facts["name"]),
+                has_schema=bool(facts["has_schema"]),
+                reserved=reserved or ReservedNumbers(),
+            )
+
+
+def _connect(url: str) -> psycopg.Connection[DictRow]:
+    try:
+        return psycopg.connect(
+            url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=_CONNECT_SECONDS,
+            prepare_threshold=None,  # a transaction pooler hands prepared statements to strangers
+            fallback_application_name="prodtest",
+        )
+    except psycopg.OperationalError as error:
+        raise _connection_error(error, url) from error
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"the database URL cannot be read ({masked_url(url)})") from error
+
+
+def _connection_error(error: psycopg.OperationalError, url: str) -> ProdtestError:
+    text, where = str(error), masked_url(url)
+    if "does not exist" in text:
+        return ConfigurationError(f"no such database or role at {where}: check PRODUCTION_DB_URL")
+    if "authentication failed" in text or "no password supplied" in text:
+        return ConfigurationError(f"user or password is wrong for {where}: check PRODUCTION_DB_URL")
+    return Unreachable(f"the database at {where} does not answer: is the server running and the host right?")
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the driver's errors into ours; the driver's own stays in `__cause__`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _translated(error) from error
+
+
+def _translated(error: psycopg.Error) -> ProdtestError:
+    message = error.diag.message_primary or type(error).__name__
+    if error.sqlstate in _OUR_CODES:
+        return _OUR_CODES[error.sqlstate](message)
+    if isinstance(
+        error,
+        psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.InvalidSchemaName,
+    ):
+        return ConfigurationError(f"the database lacks a migration ({message}): run `prodtest migrate`")
+    if isinstance(error, psycopg.errors.UndefinedFunction):
+        return ConfigurationError(f"schema prodtest is missing or old ({message}): run `prodtest migrate`")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ConfigurationError(f"the database role may not do this ({message})")
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not error.sqlstate:
+        return Unreachable("the connection to the database was lost; run the command again")
+    if isinstance(error, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown | psycopg.errors.CannotConnectNow):
+        return Unreachable("the database server is shutting down or starting; run the command again")
+    return ProdtestError(f"the database refused a statement: {message}")

@@ -1,0 +1,265 @@
+"""What the rules are asked with and what they answer. Times are timezone-aware, sizes are bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+AGE_BUCKETS = (
+    "< 1 hour",
+    "1-6 hours",
+    "6-12 hours",
+    "12-24 hours",
+    "24-48 hours",
+    "48-72 hours",
+    "> 72 hours",
+)
+FUTURE_BUCKET = "in the future"
+
+
+class Scope(StrEnum):
+    """What a cleanup may take. Every scope but `named` also takes what calls of a dead run left."""
+
+    STALE = "stale"
+    CALL = "call"
+    NAMED = "named"
+
+
+class StopReason(StrEnum):
+    """Why a cleanup ended."""
+
+    DRAINED = "drained"
+    MAX_DELETE = "max_delete"
+    MAX_RUNTIME = "max_runtime"
+    HELD = "held"
+    LOCKED = "locked"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What may be cleaned.
+
+    Attributes:
+        retention: how long a test row may live, counted by the database's clock.
+        max_delete: rows in all tables; a plan that needs more is refused.
+        accept_partial: a person gave `max_delete` for this run: the oldest rows go, the rest stays.
+        batch_size: rows in one transaction.
+        max_runtime: how long one cleanup may take.
+        lease_wait: how long to wait for another cleanup.
+    """
+
+    retention: timedelta = timedelta(hours=24)
+    max_delete: int = 10_000
+    accept_partial: bool = False
+    batch_size: int = 2_000
+    max_runtime: timedelta = timedelta(hours=1)
+    lease_wait: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person should know, and what to do about it. `level` is info, warning or critical."""
+
+    level: str
+    message: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """Test rows older than the retention: those that may go, are exempt, or have an owner in doubt."""
+
+    eligible: int
+    held: int
+    suspect: int
+
+    @property
+    def total(self) -> int:
+        return self.eligible + self.held + self.suspect
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What should not be there. One row may be in several counts; `total` counts it once."""
+
+    stale: int
+    orphaned: int
+    unmarked: int
+    from_this_run: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Bytes: what the test rows take themselves, their share of the indexes, and whole tables."""
+
+    test_row_bytes: int
+    index_share_bytes: int
+    table_bytes: int
+    index_bytes: int
+    archive_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """How many test rows were created in the hour that began `hours_ago` hours before the snapshot."""
+
+    hours_ago: int
+    hour: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every figure about the test data, taken at one moment; the only producer of figures.
+
+    Attributes:
+        taken_at: by the database's clock.
+        cutoff: rows older than this are stale.
+        ages: rows per bucket of `AGE_BUCKETS`, and `FUTURE_BUCKET`.
+        trend: the last 24 hours, the current hour first.
+        pending_events: calendar events of archived rows that nobody has seen gone.
+    """
+
+    database: str
+    taken_at: datetime
+    cutoff: datetime
+    total: int
+    active: int
+    cancelled: int
+    test_users: int
+    suspect_users: int
+    oldest: datetime | None
+    newest: datetime | None
+    ages: Mapping[str, int]
+    stale: Staleness
+    residue: Residue
+    pending_events: int
+    trend: tuple[HourCount, ...]
+    storage: Storage
+    alerts: tuple[Alert, ...] = ()
+    recommendations: tuple[str, ...] = ()
+
+    @property
+    def created_last_hour(self) -> int:
+        return self.ages[AGE_BUCKETS[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupPlan:
+    """Which rows may go.
+
+    Attributes:
+        id: under which the plan is stored; None when it is only shown.
+        rows: per table, how many rows go.
+        kept: per table, how many rows stay for which verdict.
+        truncated: rows in reach that `max_delete` left out.
+    """
+
+    id: UUID | None
+    scope: Scope
+    cutoff: datetime
+    run_id: UUID | None
+    rows: Mapping[str, int]
+    kept: Mapping[str, Mapping[str, int]]
+    truncated: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProof:
+    """What a sample of customers' rows says about a cleanup.
+
+    Attributes:
+        changed_by_us: rows that a transaction of the cleanup wrote last, or that it removed. Must be zero.
+        changed_by_others: rows that somebody else changed meanwhile.
+        unarchived: removed rows that are not in the archive. Must be zero.
+    """
+
+    sampled: int
+    unchanged: int
+    changed_by_others: int
+    changed_by_us: int
+    unarchived: int = 0
+
+    @property
+    def holds(self) -> bool:
+        return self.changed_by_us == 0 and self.unarchived == 0
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupReport:
+    """What a cleanup did.
+
+    Attributes:
+        id: None for a dry run.
+        deleted: rows per table, each of which is in the archive.
+        adopted: unmarked rows that were marked, since a call provably made them.
+        missed: planned rows that were not there any more or not eligible any more.
+        eligible_left: rows that could go and are still there.
+    """
+
+    id: UUID | None
+    plan: CleanupPlan
+    stop_reason: StopReason
+    deleted: Mapping[str, int]
+    adopted: int
+    missed: int
+    eligible_left: int
+    proof: CustomerProof | None
+    seconds: float
+
+    @property
+    def is_dry_run(self) -> bool:
+        return self.id is None
+
+    @property
+    def total(self) -> int:
+        return sum(self.deleted.values())
+
+    @property
+    def is_failure(self) -> bool:
+        """A run that deletes nothing while rows could go has failed; so has one that broke a promise."""
+        if self.stop_reason is StopReason.FAILED or (self.proof is not None and not self.proof.holds):
+            return True
+        return not self.is_dry_run and self.total == 0 and self.eligible_left > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offenders:
+    """Rows that a check objects to: the exact number, and a masked sample of them."""
+
+    total: int
+    sample: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def is_truncated(self) -> bool:
+        return self.total > len(self.sample)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBooking:
+    """What the database holds for one call, unmasked: to be compared with what was said, not to be shown."""
+
+    appointment_id: int
+    user_id: int
+    full_name: str
+    mobile: str
+    user_created_at: datetime
+    starts_at: datetime
+    duration_min: int
+    status: str
+    notes: str | None
+    google_event_id: str | None
+    is_test_data: bool
+    created_at: datetime
+    marked_by_app: bool
+    proof: str
+    clock: datetime

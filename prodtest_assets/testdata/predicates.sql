@@ -1,0 +1,137 @@
+-- The rules that decide what a row is, written once. Queries read them to count and to plan, and the
+-- functions that delete repeat them, restricted to the rows they hold locked.
+--
+-- Placeholders: {cutoff} the absolute instant before which a test row is stale, {run_id} the run that asks
+-- (its own calls are in scope), {named} and {named_users} ids given by a person, {scopes} the verdicts that go,
+-- {reserved:X} whether number X is reserved for tests, {digits:X} its digits in one spelling;
+-- {only_appointments} and {only_users} narrow the rows that are looked at.
+
+-- name: sources
+-- What our own schema knows: calls with the state of their run, exemptions, archived rows.
+ledger AS (
+    SELECT c.call_sid, c.run_id, c.user_id, c.appointment_id, c.opened_at, c.marked_by_app,
+           c.caller_name, {digits:c.caller_number} AS caller_digits,
+           c.outcome = 'open' AS is_open,
+           CASE WHEN c.run_id = {run_id} THEN 'mine'
+                WHEN r.outcome = 'open' AND r.heartbeat_at > clock_timestamp() - interval '30 seconds' THEN 'live'
+                WHEN r.outcome IN ('open', 'abandoned') THEN 'dead'
+                ELSE 'over' END AS run_state
+    FROM prodtest.test_call c JOIN prodtest.test_run r ON r.id = c.run_id
+),
+exempt AS (
+    SELECT h.run_id, h.table_oid, h.row_id FROM prodtest.hold h
+    WHERE h.released_at IS NULL AND h.until > clock_timestamp()
+),
+archived_booking AS (
+    SELECT cleanup_id, row_id, archived_at, event_removed_at, (content ->> 'user_id')::bigint AS user_id,
+           content ->> 'google_event_id' AS google_event_id
+    FROM prodtest.archived_row WHERE table_oid = 'public.appointments'::regclass
+)
+
+-- name: sources_without_schema
+-- The same names where schema prodtest does not stand: nothing is ledgered, exempt or archived.
+ledger AS (
+    SELECT NULL::text AS call_sid, NULL::uuid AS run_id, NULL::bigint AS user_id, NULL::bigint AS appointment_id,
+           NULL::timestamptz AS opened_at, NULL::boolean AS marked_by_app, NULL::text AS caller_name,
+           NULL::text AS caller_digits, NULL::boolean AS is_open, NULL::text AS run_state WHERE false
+),
+exempt AS (SELECT NULL::uuid AS run_id, NULL::regclass AS table_oid, NULL::bigint AS row_id WHERE false),
+archived_booking AS (
+    SELECT NULL::uuid AS cleanup_id, NULL::bigint AS row_id, NULL::timestamptz AS archived_at,
+           NULL::timestamptz AS event_removed_at, NULL::bigint AS user_id, NULL::text AS google_event_id WHERE false
+)
+
+-- name: judged_appointments
+-- Every marked row and every unmarked row that a call provably made, with one verdict each:
+-- held, live, named, call, suspect, stale, future, young.
+known AS MATERIALIZED (
+    SELECT a.id, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data, a.google_event_id,
+           l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, a.created_at) AS aged_from
+    FROM public.appointments a LEFT JOIN ledger l ON l.appointment_id = a.id
+    WHERE a.is_test_data {only_appointments}
+    UNION ALL
+    SELECT a.id, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data, a.google_event_id,
+           l.call_sid, l.run_id, l.run_state, l.opened_at
+    FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id
+    WHERE NOT a.is_test_data {only_appointments}
+),
+owner AS MATERIALIZED (
+    SELECT u.id, u.full_name, u.mobile,
+           {reserved:u.mobile} AS has_reserved_number,
+           u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
+           {digits:u.mobile} IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
+           EXISTS (SELECT 1 FROM public.appointments c WHERE c.user_id = u.id AND NOT c.is_test_data
+                   AND c.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL))
+               AS has_customer_rows,
+           {digits:u.mobile} IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
+               OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
+               AS is_of_live_run
+    FROM public.users u WHERE u.id IN (SELECT user_id FROM known)
+),
+judged AS MATERIALIZED (
+    SELECT k.*, o.mobile, o.has_reserved_number,
+           CASE WHEN k.run_id IN (SELECT e.run_id FROM exempt e WHERE e.run_id IS NOT NULL)
+                  OR k.id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.appointments'::regclass)
+                  OR k.user_id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.users'::regclass)
+                    THEN 'held'
+                WHEN k.run_state IS NOT DISTINCT FROM 'live' OR (k.run_state IS NULL AND o.is_of_live_run) THEN 'live'
+                WHEN k.id = ANY ({named}) THEN 'named'
+                WHEN k.run_state IN ('mine', 'dead') THEN 'call'
+                WHEN k.aged_from < {cutoff}
+                     AND (o.has_customer_rows OR NOT (o.has_reserved_number OR o.is_ledgered OR o.has_ledgered_number))
+                    THEN 'suspect'
+                WHEN k.aged_from < {cutoff} THEN 'stale'
+                WHEN k.call_sid IS NULL AND k.created_at > clock_timestamp() THEN 'future'
+                ELSE 'young' END AS verdict
+    FROM known k JOIN owner o ON o.id = k.user_id
+)
+
+-- name: judged_users
+-- Every user who is or may be a test user, with the rows that would stay behind and one verdict:
+-- in_use, suspect, held, open_call, live, named, call, stale, young. Needs judged_appointments.
+candidate AS MATERIALIZED (
+    SELECT id FROM (
+        SELECT user_id AS id FROM known
+        UNION SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL
+        UNION SELECT u.id FROM public.users u WHERE {reserved:u.mobile}
+        UNION SELECT unnest({named_users})
+    ) every WHERE true {only_users}
+),
+tenant AS MATERIALIZED (
+    SELECT u.id, u.full_name, u.mobile, u.created_at,
+           {reserved:u.mobile} AS has_reserved_number,
+           {digits:u.mobile} AS digits,
+           bookings.present, bookings.present - bookings.going AS staying, bookings.customers,
+           calls.first_opened_at, calls.is_ledgered, calls.in_reach, calls.is_live,
+           EXISTS (SELECT 1 FROM archived_booking b WHERE b.user_id = u.id) AS has_archived_rows
+    FROM candidate c JOIN public.users u ON u.id = c.id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data AND j.id IS NULL) AS customers,
+               count(j.id) FILTER (WHERE j.verdict = ANY ({scopes})) AS going
+        FROM public.appointments a LEFT JOIN judged j ON j.id = a.id WHERE a.user_id = u.id
+    ) bookings
+    LEFT JOIN LATERAL (
+        SELECT min(l.opened_at) AS first_opened_at, count(*) > 0 AS is_ledgered,
+               coalesce(bool_or(l.run_state IN ('mine', 'dead')), false) AS in_reach,
+               coalesce(bool_or(l.run_state = 'live'), false) AS is_live,
+               array_agg(l.run_id) AS runs
+        FROM ledger l WHERE l.user_id = u.id
+    ) calls ON true
+),
+judged_user AS MATERIALIZED (
+    SELECT t.*,
+           CASE WHEN t.staying > 0 THEN 'in_use'
+                WHEN t.id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.users'::regclass)
+                  OR EXISTS (SELECT 1 FROM ledger l JOIN exempt e ON e.run_id = l.run_id WHERE l.user_id = t.id)
+                    THEN 'held'
+                WHEN t.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.is_open AND l.run_state <> 'dead')
+                    THEN 'open_call'
+                WHEN t.is_live THEN 'live'
+                WHEN t.id = ANY ({named_users}) AND t.has_reserved_number THEN 'named'
+                WHEN NOT t.is_ledgered AND NOT (t.has_reserved_number AND (t.present > 0 OR t.has_archived_rows))
+                    THEN 'suspect'
+                WHEN t.in_reach THEN 'call'
+                WHEN coalesce(t.first_opened_at, t.created_at) < {cutoff} THEN 'stale'
+                ELSE 'young' END AS verdict
+    FROM tenant t
+)

@@ -1,0 +1,249 @@
+-- Every statement that reads. What writes stands in functions.sql; what a row is, in predicates.sql.
+-- {cutoff} is the parameter `cutoff`, or else the database's now() less the parameter `retention`.
+
+-- name: connection_facts
+-- Which database this is, and whether our schema stands in it.
+SELECT current_database() AS name, to_regclass('prodtest.archived_row') IS NOT NULL AS has_schema
+
+-- name: server_identity
+-- What tells this server and this role from another.
+SELECT pg_is_in_recovery() AS is_replica, (SELECT system_identifier FROM pg_control_system()) AS system_id,
+       current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
+       session_user AS role, clock_timestamp() AS clock
+
+-- name: booking_tables
+-- What of the application's migration stands here, and what this role may do with it.
+SELECT to_regclass('public.appointments') IS NOT NULL AND to_regclass('public.users') IS NOT NULL AS has_tables,
+       EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('public.appointments')
+               AND attname = 'is_test_data' AND NOT attisdropped) AS has_mark,
+       to_regclass('public.ix_appointments_is_test_data') IS NOT NULL AS has_mark_index,
+       to_regclass('public.alembic_version') IS NOT NULL AS has_version_table,
+       has_table_privilege(to_regclass('public.appointments'), 'SELECT') AS may_read,
+       has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
+       to_regclass('public.prodtest_stale_test_rows') IS NOT NULL AS has_stale_index,
+       to_regclass('public.prodtest_reserved_users') IS NOT NULL AS has_reserved_index
+
+-- name: application_revision
+-- Where the application's own migrations stand.
+SELECT version_num AS revision FROM public.alembic_version
+
+-- name: figures
+-- Everything that is counted in rows, in one pass over the test rows.
+WITH {sources}, {judged_appointments}, {judged_users},
+marked AS (
+    SELECT *, now() - created_at AS age, cancelled_at IS NOT NULL OR status = 'cancelled' AS is_cancelled
+    FROM judged WHERE is_test_data
+),
+bookings AS (
+    SELECT count(*) AS total, count(*) FILTER (WHERE NOT is_cancelled) AS active,
+           count(*) FILTER (WHERE is_cancelled) AS cancelled, min(created_at) AS oldest, max(created_at) AS newest,
+           count(*) FILTER (WHERE age >= '0' AND age < '1 hour') AS under_1,
+           count(*) FILTER (WHERE age >= '1 hour' AND age < '6 hours') AS under_6,
+           count(*) FILTER (WHERE age >= '6 hours' AND age < '12 hours') AS under_12,
+           count(*) FILTER (WHERE age >= '12 hours' AND age < '24 hours') AS under_24,
+           count(*) FILTER (WHERE age >= '24 hours' AND age < '48 hours') AS under_48,
+           count(*) FILTER (WHERE age >= '48 hours' AND age < '72 hours') AS under_72,
+           count(*) FILTER (WHERE age >= '72 hours') AS over_72, count(*) FILTER (WHERE age < '0') AS future,
+           count(*) FILTER (WHERE verdict = 'stale') AS stale_eligible,
+           count(*) FILTER (WHERE verdict = 'suspect') AS stale_suspect,
+           count(*) FILTER (WHERE verdict = 'held' AND aged_from < {cutoff}) AS stale_held
+    FROM marked
+),
+remains AS (
+    SELECT count(*) FILTER (WHERE NOT is_test_data) AS unmarked, count(*) FILTER (WHERE run_state = 'mine') AS from_this_run,
+           count(*) FILTER (WHERE verdict = 'call') AS in_reach_of_a_call,
+           count(*) FILTER (WHERE verdict = 'stale' OR NOT is_test_data OR run_state = 'mine') AS residue
+    FROM judged
+),
+people AS (
+    SELECT count(*) FILTER (WHERE verdict <> 'suspect' AND customers = 0) AS test_users,
+           count(*) FILTER (WHERE present = 0 AND verdict IN ('call', 'stale')) AS orphaned,
+           count(*) FILTER (WHERE verdict = 'suspect') AS suspects
+    FROM judged_user
+),
+hours AS (
+    SELECT floor(extract(epoch FROM age) / 3600)::int AS hours_ago, count(*) AS count FROM marked
+    WHERE age >= '0' AND age < '24 hours' GROUP BY 1
+),
+trend AS (
+    SELECT jsonb_agg(jsonb_build_object('hours_ago', h, 'hour', date_trunc('hour', now() - make_interval(hours => h)),
+                                        'count', coalesce(hours.count, 0)) ORDER BY h) AS trend
+    FROM generate_series(0, 23) AS h LEFT JOIN hours ON hours.hours_ago = h
+),
+events AS (
+    SELECT count(*) AS pending_events FROM archived_booking
+    WHERE google_event_id IS NOT NULL AND event_removed_at IS NULL
+)
+SELECT now() AS taken_at, {cutoff} AS cutoff, bookings.*, remains.*, people.*, trend.*, events.*
+FROM bookings, remains, people, trend, events
+
+-- name: storage
+-- Bytes, as the server knows them: what the test rows themselves take, what their tables and indexes take.
+SELECT rows.test_rows, rows.test_row_bytes, size.table_bytes, size.index_bytes, size.estimated_rows,
+       CASE WHEN size.estimated_rows > 0 AND rows.test_rows > 0
+            THEN (size.index_bytes * least(rows.test_rows / size.estimated_rows, 1))::bigint ELSE 0 END AS index_share_bytes,
+       pg_total_relation_size(to_regclass('prodtest.archived_row')) AS archive_bytes
+FROM (SELECT count(*) AS test_rows, coalesce(sum(pg_column_size(a.*)), 0)::bigint AS test_row_bytes
+      FROM public.appointments a WHERE a.is_test_data) rows,
+     (SELECT pg_table_size(c.oid) AS table_bytes, pg_indexes_size(c.oid) AS index_bytes,
+             greatest(c.reltuples, 0)::float AS estimated_rows
+      FROM pg_class c WHERE c.oid = 'public.appointments'::regclass) size
+
+-- name: judged_counts
+-- How many rows have which verdict, per table.
+WITH {sources}, {judged_appointments}, {judged_users}
+SELECT 'appointments' AS table_name, verdict, count(*)::int AS count FROM judged GROUP BY verdict
+UNION ALL
+SELECT 'users', verdict, count(*)::int FROM judged_user WHERE verdict <> 'in_use' GROUP BY verdict
+ORDER BY 1, 2
+
+-- name: judged_rows
+-- Rows with one of the given verdicts, oldest first, with the exact number there are.
+WITH {sources}, {judged_appointments}
+SELECT j.id, j.verdict, j.created_at, j.starts_at, j.is_test_data, j.mobile, j.run_id, j.google_event_id,
+       count(*) OVER ()::int AS total
+FROM judged j WHERE j.verdict = ANY (%(verdicts)s::text[]) ORDER BY j.aged_from, j.id LIMIT %(limit)s
+
+-- name: orphaned_users
+-- Test users without any appointment who may go, with the exact number there are.
+WITH {sources}, {judged_appointments}, {judged_users}
+SELECT u.id, u.verdict, u.created_at, u.mobile, count(*) OVER ()::int AS total
+FROM judged_user u WHERE u.present = 0 AND u.verdict IN ('call', 'stale') ORDER BY u.id LIMIT %(limit)s
+
+-- name: unmarked_rows
+-- Calls whose row the application did not mark: all that are still there, and those of this run in any case.
+SELECT c.call_sid, c.persona, c.caller_number AS mobile, c.appointment_id AS id, c.opened_at, c.run_id, c.proof,
+       a.id IS NOT NULL AND NOT a.is_test_data AS is_still_there, count(*) OVER ()::int AS total
+FROM prodtest.test_call c LEFT JOIN public.appointments a ON a.id = c.appointment_id
+WHERE NOT c.marked_by_app AND (c.run_id = %(run_id)s OR NOT a.is_test_data) ORDER BY c.opened_at LIMIT %(limit)s
+
+-- name: stored_booking
+-- What the database holds for one call.
+SELECT a.id AS appointment_id, u.id AS user_id, u.full_name, u.mobile, u.created_at AS user_created_at, a.starts_at,
+       a.duration_min, a.status, a.notes, a.google_event_id, a.is_test_data, a.created_at, c.marked_by_app, c.proof,
+       clock_timestamp() AS clock
+FROM prodtest.test_call c JOIN public.appointments a ON a.id = c.appointment_id JOIN public.users u ON u.id = a.user_id
+WHERE c.call_sid = %(call_sid)s
+
+-- name: call_state
+-- What the ledger says of one call.
+SELECT outcome, user_id, appointment_id, marked_by_app, proof, closed_at, caller_number, caller_name
+FROM prodtest.test_call WHERE call_sid = %(call_sid)s
+
+-- name: bookings_of_user
+-- All appointments of one user.
+SELECT id AS appointment_id, starts_at, duration_min, status, is_test_data, google_event_id, created_at
+FROM public.appointments WHERE user_id = %(user_id)s ORDER BY id
+
+-- name: users_with_number
+-- Users who hold a reserved number, in whatever spelling.
+SELECT u.id AS user_id, u.full_name, u.mobile, u.created_at FROM public.users u
+WHERE {reserved:u.mobile} AND {digits:u.mobile} = %(digits)s ORDER BY u.id
+
+-- name: run
+-- One run of the booking flow.
+SELECT id, target, started_at, heartbeat_at, finished_at, outcome, passed, failed, skipped
+FROM prodtest.test_run WHERE id = %(run_id)s
+
+-- name: calls_of_run
+-- What the calls of one run came to.
+SELECT call_sid, persona, outcome, opened_at, closed_at, requested_start, proof, marked_by_app,
+       appointment_id, user_id, transcript
+FROM prodtest.test_call WHERE run_id = %(run_id)s ORDER BY opened_at
+
+-- name: silent_runs
+-- Open runs, other than this one, that have missed a heartbeat but are not yet taken for dead.
+SELECT count(*)::int AS count FROM prodtest.test_run
+WHERE outcome = 'open' AND id IS DISTINCT FROM %(run_id)s::uuid
+  AND heartbeat_at BETWEEN clock_timestamp() - interval '30 seconds' AND clock_timestamp() - interval '8 seconds'
+
+-- name: plan
+-- One stored plan.
+SELECT id, scope, cutoff, run_id, counts, created_at, actor FROM prodtest.plan WHERE id = %(plan_id)s
+
+-- name: plan_batches
+-- The batches of a plan, without the ids.
+SELECT place, table_oid::regclass::text AS table_name, scope, cardinality(row_ids) AS rows
+FROM prodtest.plan_batch WHERE plan_id = %(plan_id)s ORDER BY place
+
+-- name: cleanup_run
+-- One cleanup.
+SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, actor, transactions, proof
+FROM prodtest.cleanup_run WHERE id = %(cleanup_id)s
+
+-- name: latest_cleanup
+-- The last cleanup of a plan that came to an end.
+SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, actor, proof FROM prodtest.cleanup_run
+WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1
+
+-- name: archived_counts
+-- How many rows a cleanup has put into the archive, per table.
+SELECT (SELECT relname FROM pg_class WHERE oid = table_oid) AS table_name, count(*)::int AS count
+FROM prodtest.archived_row WHERE cleanup_id = %(cleanup_id)s GROUP BY table_oid
+
+-- name: archive_total
+-- How many rows can be restored, per table.
+SELECT (SELECT relname FROM pg_class WHERE oid = table_oid) AS table_name, count(*)::int AS count
+FROM prodtest.archived_row GROUP BY table_oid
+
+-- name: pending_events
+-- Calendar events whose appointment is archived and which nobody has seen gone, oldest first.
+SELECT cleanup_id, row_id, content ->> 'google_event_id' AS event_id, archived_at FROM prodtest.archived_row
+WHERE table_oid = 'public.appointments'::regclass AND content ->> 'google_event_id' IS NOT NULL
+  AND event_removed_at IS NULL
+ORDER BY archived_at LIMIT %(limit)s
+
+-- name: snapshots
+-- The last stored snapshots, newest first.
+SELECT taken_at, figures FROM prodtest.snapshot ORDER BY taken_at DESC LIMIT %(limit)s
+
+-- name: customer_sample
+-- Up to %(size)s customers' rows of each table, found by random keys, so that a large table costs no more.
+SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint, a.xmin::text AS xmin
+FROM public.appointments a WHERE NOT a.is_test_data AND a.id IN (
+    SELECT (b.low + random() * (b.high - b.low))::bigint
+    FROM (SELECT min(id) AS low, max(id) AS high FROM public.appointments) b, generate_series(1, %(size)s))
+UNION ALL
+SELECT 'users', u.id, md5(u::text), u.xmin::text
+FROM public.users u WHERE NOT {reserved:u.mobile} AND u.id IN (
+    SELECT (b.low + random() * (b.high - b.low))::bigint
+    FROM (SELECT min(id) AS low, max(id) AS high FROM public.users) b, generate_series(1, %(size)s))
+
+-- name: rows_again
+-- The same rows once more.
+SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint, a.xmin::text AS xmin
+FROM public.appointments a WHERE a.id = ANY (%(appointments)s)
+UNION ALL
+SELECT 'users', u.id, md5(u::text), u.xmin::text FROM public.users u WHERE u.id = ANY (%(users)s)
+
+-- name: customer_fingerprints
+-- Every row that is a customer's, whole. It reads the whole tables: for the demo and the self-test only.
+WITH {sources}
+SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint FROM public.appointments a
+WHERE NOT a.is_test_data AND a.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL)
+UNION ALL
+SELECT 'users', u.id, md5(u::text) FROM public.users u
+WHERE u.id NOT IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL)
+  AND (NOT {reserved:u.mobile} OR EXISTS (
+      SELECT 1 FROM public.appointments a WHERE a.user_id = u.id AND NOT a.is_test_data))
+
+-- name: installed_fingerprint
+-- Which version of our functions stands here; null when none does.
+SELECT obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') AS fingerprint
+
+-- name: cutoff
+-- The absolute instant before which a test row is stale.
+SELECT {cutoff} AS cutoff
+
+-- name: reachable_count
+-- How many rows a plan's question reaches now.
+SELECT count(*)::int AS count FROM prodtest.plan p
+CROSS JOIN LATERAL prodtest.reachable(p.scope, p.cutoff, p.run_id, p.named, p.named_users) WHERE p.id = %(plan_id)s
+
+-- name: remove_batch
+-- One batch of a cleanup, in the transaction of the caller.
+SELECT table_name, planned, removed FROM prodtest.remove_batch(%(cleanup_id)s, %(place)s, %(wait)s)
+
+-- name: timeouts
+-- How long this transaction waits for a lock, and for anything.
+SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement_timeout', %(statement_timeout)s, true)

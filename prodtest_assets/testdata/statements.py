@@ -1,0 +1,118 @@
+"""Every statement by its name, with the shared predicates filled in."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString
+
+_NAMED = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w.]+))?\}")
+
+_DIGITS = "regexp_replace(regexp_replace({0}, '[^0-9]', '', 'g'), '^(00)?1([2-9][0-9]{{9}})$', '\\2')"
+
+_IN_FUNCTIONS = {
+    "cutoff": "p_cutoff",
+    "run_id": "p_run",
+    "named": "v_named",
+    "named_users": "v_named_users",
+    "scopes": "v_scopes",
+}
+_IN_QUERIES = {
+    "cutoff": "coalesce(%(cutoff)s::timestamptz, now() - %(retention)s::interval)",
+    "run_id": "%(run_id)s::uuid",
+    "named": "%(named)s::bigint[]",
+    "named_users": "%(named_users)s::bigint[]",
+    "scopes": "%(scopes)s::text[]",
+}
+
+
+@cache
+def query(name: str, *, with_schema: bool = True) -> LiteralString:
+    """The statement `name` of `queries.sql`, ready for psycopg's named parameters.
+
+    Args:
+        name: as in its `-- name:` line.
+        with_schema: whether schema `prodtest` stands; without it, nothing is ledgered, held or archived.
+    """
+    values = dict(_IN_QUERIES)
+    if not with_schema:
+        values["sources"] = _blocks("predicates.sql")["sources_without_schema"]
+    reserved = "prodtest.is_reserved_number({0})" if with_schema else "{{digits:{0}}} ~ %(reserved)s"
+    return _fill(_blocks("queries.sql")[name], values, reserved)
+
+
+def functions() -> LiteralString:
+    """The text of `functions.sql` with the shared predicates filled in."""
+    return _fill(_read("functions.sql"), _IN_FUNCTIONS, "prodtest.is_reserved_number({0})")
+
+
+def _fill(text: str, values: Mapping[str, str], reserved: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        name, argument = match.groups()
+        if name == "digits":
+            return _DIGITS.format(argument)
+        if name == "reserved":
+            return _fill(reserved.format(argument), values, reserved)
+        if name in ("only_appointments", "only_users"):
+            return ""
+        if name in values:
+            return _fill(values[name], values, reserved)
+        return _fill(_narrow(_blocks("predicates.sql")[name], argument), values, reserved)
+
+    return _PLACEHOLDER.sub(replace, text)
+
+
+def _narrow(block: str, restriction: str | None) -> str:
+    if restriction == "by_id":
+        return block.replace("{only_appointments}", "AND a.id = ANY (v_ids)").replace(
+            "{only_users}", "AND every.id = ANY (v_ids)"
+        )
+    if restriction == "by_user":
+        return block.replace("{only_appointments}", "AND a.user_id = ANY (v_ids)")
+    return block
+
+
+@cache
+def _blocks(file: str) -> dict[str, str]:
+    parts = _NAMED.split(_read(file))
+    return {name: body.rstrip().rstrip(";") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@cache
+def _read(file: str) -> str:
+    return files("prodtest_assets.testdata").joinpath(file).read_text(encoding="utf-8")
+
+
+def reserved_number_function(pattern: str) -> LiteralString:
+    """The statement that teaches the database which numbers belong to tests.
+
+    Args:
+        pattern: of `ReservedNumbers`; it holds no quote.
+    """
+    body = f"{_DIGITS.format('$1')} ~ '{pattern}'"
+    return (
+        "CREATE OR REPLACE FUNCTION prodtest.is_reserved_number(text) RETURNS boolean "
+        f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT {body} $$;"
+        f"COMMENT ON SCHEMA prodtest IS '{fingerprint(pattern)}'"
+    )
+
+
+def fingerprint(pattern: str) -> str:
+    """What stands installed, in short: changes with the functions, the tables' names and the reserved numbers."""
+    return hashlib.sha256(f"{functions()}{pattern}{partial_indexes()}".encode()).hexdigest()[:16]
+
+
+def partial_indexes() -> dict[str, LiteralString]:
+    """The statements that build the indexes on the application's tables, by the index's name."""
+    return {
+        "public.prodtest_stale_test_rows": (
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS prodtest_stale_test_rows "
+            "ON public.appointments (created_at) WHERE is_test_data"
+        ),
+        "public.prodtest_reserved_users": (
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS prodtest_reserved_users "
+            "ON public.users (id) WHERE prodtest.is_reserved_number(mobile)"
+        ),
+    }
