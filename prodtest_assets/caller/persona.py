@@ -1,0 +1,76 @@
+"""Who calls, and what they want."""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+OPENS_MINUTE = 9 * 60
+CLOSES_MINUTE = 17 * 60
+SLOT_MINUTES = 30
+WORKDAYS_AHEAD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A caller with a wish.
+
+    Attributes:
+        key: how reports name this caller.
+        start: the appointment the caller asks for, timezone-aware.
+        duration_min: its length in minutes.
+        number: a number the caller insists on, E.164; None lets the ledger draw one.
+        name: a name the caller insists on; None lets the ledger draw one.
+        use_keypad: the caller presses keys rather than speak, wherever the application takes both.
+        confidence: how sure the provider is of what it heard, 0 to 1.
+    """
+
+    key: str
+    start: datetime
+    duration_min: int = 30
+    number: str | None = None
+    name: str | None = None
+    use_keypad: bool = False
+    confidence: float = 0.92
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None:
+            raise ValueError("Persona.start must be timezone-aware")
+        if self.duration_min <= 0:
+            raise ValueError("Persona.duration_min must be positive")
+        if not 0 <= self.confidence <= 1:
+            raise ValueError("Persona.confidence must lie between 0 and 1")
+
+
+def draw_start(now: datetime, zone: tzinfo, rng: random.Random, *, duration_min: int = 30) -> datetime:
+    """Draw a slot that any application with common business hours can book.
+
+    Args:
+        now: the present, timezone-aware; the slot lies 1 to 20 workdays after its day in `zone`.
+        zone: where the business hours (Monday to Friday, 9 to 17) are counted.
+        rng: where the chance comes from.
+        duration_min: minutes; the appointment ends by 17:00.
+
+    Returns:
+        A time in `zone` on the hour or half-hour that exists once, whatever daylight saving does.
+    """
+    latest = CLOSES_MINUTE - duration_min
+    if not 0 < duration_min <= CLOSES_MINUTE - OPENS_MINUTE:
+        raise ValueError("duration_min must fit between 9 and 17")
+    slots = [
+        slot
+        for day in _workdays_after(now.astimezone(zone))
+        for minute in range(OPENS_MINUTE, latest + 1, SLOT_MINUTES)
+        if _exists_once(slot := datetime.combine(day, time(minute // 60, minute % 60), zone))
+    ]
+    return rng.choice(slots)
+
+
+def _workdays_after(today: datetime) -> list[datetime]:
+    days = (today + timedelta(days=ahead) for ahead in range(1, 2 * WORKDAYS_AHEAD))
+    return [day for day in days if day.weekday() < 5][:WORKDAYS_AHEAD]
+
+
+def _exists_once(slot: datetime) -> bool:
+    there_and_back = slot.astimezone(UTC).astimezone(slot.tzinfo)
+    is_real = there_and_back.replace(tzinfo=None) == slot.replace(tzinfo=None)
+    return is_real and slot.replace(fold=0).utcoffset() == slot.replace(fold=1).utcoffset()

@@ -1,0 +1,164 @@
+"""What a prompt asks, in wordings nobody has seen before.
+
+The last sentence that asks anything decides: what stands before it is greeting, thanks and read-back.
+What merely mentions a word ("I have your name as ...") asks nothing.
+"""
+
+import re
+from enum import Enum, auto
+
+from prodtest_assets.caller import wordings
+
+
+class Kind(Enum):
+    """What is asked."""
+
+    NAME = auto()
+    FIRST_NAME = auto()
+    LAST_NAME = auto()
+    SPELLING = auto()
+    PHONE = auto()
+    DAY = auto()
+    WEEKDAY = auto()
+    TIME = auto()
+    DAY_AND_TIME = auto()
+    PART_OF_DAY = auto()
+    AM_OR_PM = auto()
+    DURATION = auto()
+    PURPOSE = auto()
+    AGREE = auto()
+    """Yes is right: a read-back, or leave to book."""
+    DISAGREE = auto()
+    """No is right: changes, extras, another call."""
+    SAY_CONFIRM = auto()
+    """The word `confirm` itself is asked for."""
+    READ_BACK = auto()
+    """Yes or no, depending on what it reads back."""
+    AGAIN = auto()
+    """The last answer is to be repeated."""
+    NOT_OURS = auto()
+    """Something a booking caller does not know."""
+
+
+_INFORMATION = {
+    Kind.SPELLING: wordings.SPELLING,
+    Kind.FIRST_NAME: wordings.FIRST_NAME,
+    Kind.LAST_NAME: wordings.LAST_NAME,
+    Kind.NAME: wordings.NAME,
+    Kind.PHONE: wordings.PHONE,
+    Kind.DURATION: wordings.DURATION,
+    Kind.AM_OR_PM: wordings.AM_OR_PM,
+    Kind.PART_OF_DAY: wordings.PART_OF_DAY,
+    Kind.WEEKDAY: wordings.WEEKDAY,
+    Kind.DAY_AND_TIME: wordings.DAY_AND_TIME,
+    Kind.DAY: wordings.DAY,
+    Kind.TIME: wordings.TIME,
+    Kind.PURPOSE: wordings.PURPOSE,
+}
+_COVERS = {
+    Kind.SPELLING: {Kind.NAME, Kind.FIRST_NAME, Kind.LAST_NAME},
+    Kind.FIRST_NAME: {Kind.NAME},
+    Kind.LAST_NAME: {Kind.NAME},
+    Kind.NAME: {Kind.PURPOSE},
+    Kind.DAY_AND_TIME: {Kind.DAY, Kind.TIME},
+    Kind.WEEKDAY: {Kind.DAY},
+    Kind.PART_OF_DAY: {Kind.TIME, Kind.DAY, Kind.DAY_AND_TIME},
+    Kind.AM_OR_PM: {Kind.TIME},
+}
+"""Kinds that match by the same words as a more telling one."""
+_YES_OR_NO = frozenset({Kind.AGREE, Kind.DISAGREE, Kind.READ_BACK, Kind.NOT_OURS})
+_CHOICES = frozenset({Kind.DURATION, Kind.PART_OF_DAY, Kind.AM_OR_PM})
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_EXAMPLE_SENTENCE = re.compile(r"(?:for (?:example|instance)|e\.g\.|such as|you (?:can|could|might) say)\b")
+_EXAMPLE_CLAUSE = re.compile(r"[,;:(]?\s*\b(?:for example|for instance|such as|e\.g\.)[^.?!]*|, like [^.?!]*")
+_HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
+_TITLE = re.compile(r"\b(mr|mrs|ms|dr|st)\.")
+_YES_MEANS = (
+    re.compile(r"\b(?:say|answer|reply) \W?yes\W? (?:to|for|if)\s+(.*?)(?:,|;|\bor\b|\band say\b|[.?!]|$)"),
+    re.compile(r"\b(?:to|if|for)\s+([^.?!]*?),?\s*(?:please )?(?:say|answer|reply) \W?yes\b"),
+)
+_LONGEST_BARE_QUESTION = 8
+_LONGEST_BARE_PHRASE = 5
+
+
+def sentences(prompt: str) -> list[str]:
+    """The prompt's sentences in lower case, with single spaces, examples left out.
+
+    Args:
+        prompt: what the caller heard.
+    """
+    text = " ".join(prompt.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    text = _TITLE.sub(r"\1", _HALF_OF_DAY.sub(r"\1m", text))
+    parts = (part for part in _SENTENCE_END.split(text) if not _EXAMPLE_SENTENCE.match(part))
+    kept = (_EXAMPLE_CLAUSE.sub("", part).strip() for part in parts)
+    return [part for part in kept if part.strip(".,;:!? ")]
+
+
+def asked(prompt: str) -> tuple[Kind, ...]:
+    """What a prompt asks, in the order of its words; empty when it asks nothing.
+
+    Args:
+        prompt: what the caller heard since they last spoke.
+    """
+    may_be_either = False
+    for part in reversed(sentences(prompt)):
+        if wordings.SAYS_YES_OR_NO.search(part) and not _meaning_of_yes(part):
+            may_be_either = True
+        elif kinds := _asked_by(part):
+            return kinds if not may_be_either or kinds[0] in _YES_OR_NO else (Kind.AGREE,)
+    return (Kind.AGREE,) if may_be_either else ()
+
+
+def _asked_by(sentence: str) -> tuple[Kind, ...]:
+    if wordings.SAYS_CONFIRM.search(sentence):
+        return (Kind.SAY_CONFIRM,)
+    if wordings.SAYS_YES_OR_NO.search(sentence):
+        return (Kind.DISAGREE,) if wordings.ANSWER_NO.search(_meaning_of_yes(sentence)) else (Kind.AGREE,)
+    if wordings.PURPOSE_CHOICE.search(sentence):
+        return (Kind.PURPOSE,)
+    request = wordings.REQUEST.search(sentence)
+    if request and (kinds := _information(sentence[request.start() :])):
+        return kinds
+    if wordings.AGAIN.search(sentence):
+        return (Kind.AGAIN,)
+    if wordings.AUXILIARY.search(sentence) or wordings.TAG.search(sentence):
+        return _yes_or_no(sentence)
+    return _information(sentence) if _is_bare(sentence) else _unplaced(sentence)
+
+
+def _information(request: str) -> tuple[Kind, ...]:
+    if wordings.NOT_OURS.search(request):
+        return (Kind.NOT_OURS,)
+    hits = {kind: hit.start() for kind, pattern in _INFORMATION.items() if (hit := pattern.search(request))}
+    if Kind.DAY in hits and Kind.TIME in hits:
+        hits.setdefault(Kind.DAY_AND_TIME, hits[Kind.DAY])
+    covered = set().union(*(_COVERS.get(kind, set()) for kind in hits))
+    return tuple(sorted(hits.keys() - covered, key=lambda kind: hits[kind]))
+
+
+def _yes_or_no(sentence: str) -> tuple[Kind, ...]:
+    kinds = _information(sentence)
+    if kinds == (Kind.NOT_OURS,):
+        return kinds
+    if choices := tuple(kind for kind in kinds if kind in _CHOICES):
+        return choices
+    if wordings.ANSWER_NO.search(sentence) and not wordings.READ_BACK_IS_RIGHT.search(sentence):
+        return (Kind.DISAGREE,)
+    return (Kind.AGREE,) if wordings.ANSWER_YES.search(sentence) else (Kind.READ_BACK,)
+
+
+def _is_bare(sentence: str) -> bool:
+    """Whether it is like "Your full name, please." or "Day and time?", which ask without any verb."""
+    words = len(sentence.split())
+    begs = sentence.endswith("?") or "please" in sentence
+    short = words <= (_LONGEST_BARE_QUESTION if begs else _LONGEST_BARE_PHRASE)
+    return short and not wordings.STATEMENT.search(sentence)
+
+
+def _unplaced(sentence: str) -> tuple[Kind, ...]:
+    return (Kind.READ_BACK,) if sentence.endswith("?") else ()
+
+
+def _meaning_of_yes(sentence: str) -> str:
+    return next((found[1] for pattern in _YES_MEANS if (found := pattern.search(sentence))), "")

@@ -1,0 +1,157 @@
+"""What a caller who wants to book answers to what they hear.
+
+A question is answered with the kind of answer it asks for, or not at all.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from prodtest_assets.caller import menu, questions, spoken, wordings
+from prodtest_assets.caller.questions import Kind
+from prodtest_assets.caller.spoken import Facts
+
+_TIMES = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.TIME, Kind.DAY_AND_TIME, Kind.PART_OF_DAY, Kind.AM_OR_PM})
+_TELL_THE_DAY = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.DAY_AND_TIME})
+_ON_KEYS = frozenset({Kind.PHONE, Kind.DURATION, Kind.DAY, Kind.TIME})
+_DATE_ORDER = re.compile(r"\b(month|day)\b.*\b(?:month|day)\b|\b(mm)\W?dd\b|\b(dd)\W?mm\b")
+_KEYS_OF_FULL_DATE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the caller does: either speech or keys.
+
+    Attributes:
+        speech: the words.
+        keys: the keypad's keys.
+    """
+
+    speech: str = ""
+    keys: str = ""
+
+
+@dataclass(slots=True)
+class Understanding:
+    """One caller's side of one call: what they know, and what they have told so far.
+
+    Attributes:
+        facts: what they know.
+        prefers_keys: they press keys wherever both are taken.
+    """
+
+    facts: Facts
+    prefers_keys: bool = False
+    _told: set[Kind] = field(default_factory=set)
+    _last: tuple[Kind, ...] = ()
+
+    def reply(self, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None = None) -> Reply | None:
+        """Answer a prompt.
+
+        Args:
+            prompt: everything heard since the caller last answered.
+            speech: words are taken.
+            keypad: keys are taken.
+            num_digits: so many keys at most; None for any number.
+
+        Returns:
+            The answer; None when the prompt cannot be placed, or asks for what a caller must not give.
+        """
+        heard = " ".join(questions.sentences(prompt))
+        refused = self._is_refused(heard)
+        offered = menu.options(heard)
+        ending = bool(wordings.OVER.search(heard))
+        option = menu.choose(offered, self.facts, declining=refused, ending=ending)
+        if option and keypad:
+            return Reply(keys=option.key)
+        if offered and not speech:
+            return None
+        if keypad and wordings.ANY_KEY.search(heard):
+            return Reply(keys="1")
+        kinds = questions.asked(menu.without_menu(heard))
+        if kinds == (Kind.AGAIN,):
+            kinds = self._last
+        if not kinds or (refused and not _TIMES.isdisjoint(kinds)):
+            return None
+        answer = self._on_keys(kinds, heard, num_digits) if keypad and (self.prefers_keys or not speech) else None
+        if answer is None and speech:
+            answer = self._in_words(kinds, heard, refused=refused)
+        if answer is not None:
+            self._last = kinds
+            self._told.update(kinds)
+        return answer
+
+    def asks(self, prompt: str) -> bool:
+        """Whether a prompt asks anything at all; a caller may stay silent to one that does not."""
+        heard = " ".join(questions.sentences(prompt))
+        return menu.is_a_question(menu.options(heard)) or bool(questions.asked(menu.without_menu(heard)))
+
+    def _is_refused(self, heard: str) -> bool:
+        """Whether the wanted time cannot be had. Another one must not be booked: it could not be found again."""
+        if wordings.TAKEN.search(heard):
+            return True
+        differs = menu.is_at(heard, self.facts) is False or menu.is_on(heard, self.facts) is False
+        return differs and bool(wordings.OFFER.search(heard))
+
+    def _on_keys(self, kinds: tuple[Kind, ...], heard: str, most: int | None) -> Reply | None:
+        if len(kinds) != 1 or kinds[0] not in _ON_KEYS:
+            return None
+        facts, keys = self.facts, ""
+        if kinds[0] is Kind.PHONE:
+            keys = spoken.number_keys(facts.number, most)
+        elif kinds[0] is Kind.DURATION:
+            keys = str(facts.duration_min)
+        elif kinds[0] is Kind.TIME and wordings.CLOCK_OF_24.search(heard):
+            keys = f"{facts.start:%H%M}"
+        elif kinds[0] is Kind.DAY and (order := _DATE_ORDER.search(heard)):
+            month_first = (order[1] or order[2] or order[3]) in ("month", "mm")
+            keys = f"{facts.start:%m%d}" if month_first else f"{facts.start:%d%m}"
+            keys += f"{facts.start:%Y}" if most == _KEYS_OF_FULL_DATE or "year" in heard else ""
+        return Reply(keys=keys) if keys and (most is None or len(keys) <= most) else None
+
+    def _in_words(self, kinds: tuple[Kind, ...], heard: str, *, refused: bool) -> Reply | None:
+        said = [self._say(kind, heard, refused=refused) for kind in kinds]
+        return Reply(speech=", ".join(filter(None, said))) if all(said) else None
+
+    def _say(self, kind: Kind, heard: str, *, refused: bool) -> str | None:
+        facts, start = self.facts, self.facts.start
+        if kind is Kind.TIME and _TELL_THE_DAY.isdisjoint(self._told) and spoken.day(start).lower() not in heard:
+            # An application that has not heard the day yet would take the time for today's.
+            return spoken.day_and_time(start)
+        if kind in (Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK) and refused:
+            return "no"
+        if kind is Kind.READ_BACK:
+            return "yes" if self._is_mine(heard) else None
+        return {
+            Kind.NAME: facts.name,
+            Kind.FIRST_NAME: spoken.part_of_name(facts.name, "first"),
+            Kind.LAST_NAME: spoken.part_of_name(facts.name, "last"),
+            Kind.SPELLING: spoken.spelled(spoken.part_of_name(facts.name, _part_to_spell(heard))),
+            Kind.PHONE: spoken.number(facts.number),
+            Kind.DAY: spoken.day(start),
+            Kind.WEEKDAY: spoken.DAYS[start.weekday()],
+            Kind.TIME: spoken.time_of_day(start),
+            Kind.DAY_AND_TIME: spoken.day_and_time(start),
+            Kind.PART_OF_DAY: spoken.part_of_day(start),
+            Kind.AM_OR_PM: spoken.half(start),
+            Kind.DURATION: spoken.duration(facts.duration_min),
+            Kind.PURPOSE: "I would like to book an appointment",
+            Kind.AGREE: "yes",
+            Kind.DISAGREE: "no",
+            Kind.SAY_CONFIRM: "confirm",
+        }.get(kind)
+
+    def _is_mine(self, heard: str) -> bool:
+        return (
+            self.facts.name.lower() in heard
+            or self.facts.number[-10:] in re.sub(r"\D", "", heard)
+            or bool(menu.is_on(heard, self.facts))
+            or bool(menu.is_at(heard, self.facts))
+            or spoken.MONTHS[self.facts.start.month - 1].lower() in heard
+            or menu.minutes_named(heard) == {self.facts.duration_min}
+        )
+
+
+def _part_to_spell(heard: str) -> str:
+    if wordings.LAST_NAME.search(heard):
+        return "last"
+    return "first" if wordings.FIRST_NAME.search(heard) else "both"

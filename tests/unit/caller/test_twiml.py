@@ -1,0 +1,131 @@
+"""Reading TwiML, friendly and hostile."""
+
+import pytest
+
+from prodtest_assets.caller import twiml
+from prodtest_assets.caller.twiml import BadTwiml, Gather, parse
+
+
+def response(inner: str) -> bytes:
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'.encode()
+
+
+def test_verbs_come_in_the_order_of_the_document() -> None:
+    verbs = parse(
+        response(
+            "<!-- greeting --><Say voice='alice'>Hello\n  there</Say><Play>/a.mp3</Play><Pause length='3'/>"
+            "<Record/><Dial action='/after'>+18005550199</Dial><Reject reason='busy'/>"
+            "<Redirect method='GET'> /next?a=1&amp;b=2 </Redirect><Hangup/>"
+        )
+    )
+
+    assert verbs == (
+        twiml.Say("Hello there"),
+        twiml.Play("/a.mp3"),
+        twiml.Pause(3),
+        twiml.Record(),
+        twiml.Dial("+18005550199", "/after", "POST"),
+        twiml.Reject("busy"),
+        twiml.Redirect("/next?a=1&b=2", "GET"),
+        twiml.Hangup(),
+    )
+
+
+def test_a_gather_without_attributes_has_the_provider_s_defaults() -> None:
+    assert parse(response("<Gather/>")) == (
+        Gather(
+            speech=False,
+            keypad=True,
+            action="",
+            method="POST",
+            timeout=5,
+            num_digits=None,
+            finish_on_key="#",
+            action_on_empty=False,
+            nested=(),
+        ),
+    )
+
+
+def test_a_gather_keeps_what_it_says_about_its_answer() -> None:
+    (gather,) = parse(
+        response(
+            "<Gather input='speech dtmf' action='collect?step=2' method='get' timeout='auto' numDigits='2'"
+            " finishOnKey='' actionOnEmptyResult='true' speechTimeout='auto' language='en-GB'>"
+            "<Say>How long?</Say><Pause/><Play>/beep.wav</Play></Gather>"
+        )
+    )
+
+    assert gather == Gather(
+        speech=True,
+        keypad=True,
+        action="collect?step=2",
+        method="GET",
+        timeout=None,
+        num_digits=2,
+        finish_on_key="",
+        action_on_empty=True,
+        nested=(twiml.Say("How long?"), twiml.Pause(1), twiml.Play("/beep.wav")),
+    )
+
+
+def test_speech_markup_inside_say_is_read_as_its_words() -> None:
+    verbs = parse(response("<Say>Your code is <say-as interpret-as='digits'>12</say-as><break/> thanks</Say>"))
+
+    assert verbs == (twiml.Say("Your code is 12 thanks"),)
+
+
+def test_an_empty_response_has_no_verbs() -> None:
+    assert parse(b"<Response/>") == ()
+
+
+def test_what_changes_nothing_for_the_caller_is_passed_over() -> None:
+    assert parse(response("<Start><Stream url='wss://x.example'/></Start><Hangup/>")) == (twiml.Hangup(),)
+
+
+def test_a_verb_nobody_can_follow_is_kept_by_its_name() -> None:
+    assert parse(response("<Enqueue>support</Enqueue>")) == (twiml.NotFollowed("Enqueue"),)
+
+
+def test_other_encodings_are_read_as_declared() -> None:
+    body = '<?xml version="1.0" encoding="ISO-8859-1"?><Response><Say>Grüezi</Say></Response>'.encode("latin-1")
+
+    assert parse(body) == (twiml.Say("Grüezi"),)
+
+
+BOMB = b'<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Response><Say>&b;</Say></Response>'
+OUTSIDE = b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]><Response><Say>&x;</Say></Response>'
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not well-formed"),
+        (b"not xml at all", "not well-formed"),
+        (b"<Response><Say>Hello</Response>", "not well-formed"),
+        (b"\n<?xml version='1.0'?><Response/>", "not well-formed"),
+        (b'<?xml version="1.0" encoding="klingon"?><Response/>', "not well-formed"),
+        (b"<Response><Say>\xff\xfe</Say></Response>", "not well-formed"),
+        (b"<html><body>Hello</body></html>", "root is <html>"),
+        (response("<say>Hello</say>"), "<say> is not a TwiML verb"),
+        (response("<Gather><Hangup/></Gather>"), "may not stand inside <Gather>"),
+        (response("<Say>" + "<p>" * 30 + "</p>" * 30 + "</Say>"), "deeper than"),
+        (response("<Say>" + "a" * twiml.MAX_BYTES + "</Say>"), "longer than 64 KiB"),
+        (BOMB, "DOCTYPE or entities"),
+        (OUTSIDE, "DOCTYPE or entities"),
+    ],
+)
+def test_what_is_no_twiml_is_refused_in_one_line(body: bytes, reason: str) -> None:
+    with pytest.raises(BadTwiml, match=reason) as refused:
+        parse(body)
+
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 150
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-3", "1e99", "many", ""])
+def test_absurd_numbers_fall_back_to_the_default(number: str) -> None:
+    (gather,) = parse(response(f"<Gather timeout='{number}' numDigits='{number}'/>"))
+
+    assert isinstance(gather, Gather)
+    assert (gather.timeout, gather.num_digits) == (5, None)
