@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.databases"]
+
 _PREFIXES = ("PRODUCTION_", "PRODTEST_", "TWILIO_", "GOOGLE_", "TEST_DATA_", "FUNCTION_URL", "PG")
 
 # At import, before any test module is: what a module might read while it is imported must be gone as well.

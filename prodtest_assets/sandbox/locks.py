@@ -81,6 +81,15 @@ def is_locked(path: Path) -> bool:
         os.close(descriptor)
 
 
+def unlock(descriptor: int) -> None:
+    """Give a lock back; its file stays open.
+
+    Args:
+        descriptor: from `open_lock`.
+    """
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def release(descriptor: int) -> None:
     """Give a lock back and close its file.
 
@@ -90,7 +99,7 @@ def release(descriptor: int) -> None:
     Args:
         descriptor: from `open_lock`.
     """
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    unlock(descriptor)
     os.close(descriptor)
 
 

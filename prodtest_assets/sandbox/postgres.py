@@ -182,9 +182,7 @@ def _join(files: ServerDirectory, *, fresh: bool, settings: Mapping[str, str]) -
 def _server(files: ServerDirectory, port: int) -> PostgresServer:
     password = read_password(files)
     if password is None:
-        raise ConfigurationError(
-            f"{files.password_file} is gone; end those who use the server, then try again"
-        )
+        raise ConfigurationError(f"{files.password_file} is gone; end those who use the server, then try again")
     return PostgresServer(port, password, files.path)
 
 

@@ -145,9 +145,7 @@ def refuse_foreign(directory: Path) -> None:
     """
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise ConfigurationError(
-            f"{directory} belongs to another user; be that user or use another directory"
-        )
+        raise ConfigurationError(f"{directory} belongs to another user; be that user or use another directory")
     if status.st_mode & stat.S_IWOTH:
         raise ConfigurationError(f"anybody may write to {directory}; take that right away (chmod o-w)")
 

@@ -21,7 +21,15 @@ from typing import Any
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 from prodtest_assets.sandbox.accounts import Account
 from prodtest_assets.sandbox.cluster import Cluster, stop
-from prodtest_assets.sandbox.locks import EXCLUSIVE, is_still, open_lock, release, try_lock, wait_for_lock
+from prodtest_assets.sandbox.locks import (
+    EXCLUSIVE,
+    is_still,
+    open_lock,
+    release,
+    try_lock,
+    unlock,
+    wait_for_lock,
+)
 from prodtest_assets.sandbox.recovery import clear_remains
 from prodtest_assets.sandbox.state import ServerDirectory
 
@@ -96,8 +104,7 @@ def _wait_for_the_last_user(
             alone_since = now if alone_since is None else alone_since
             if now - alone_since >= _LINGER_SECONDS:
                 return
-            release(users)
-            users = open_lock(directory.users_lock)
+            unlock(users)
         else:
             alone_since = None
         time.sleep(_POLL_SECONDS)
