@@ -4,7 +4,8 @@
 `SANDBOX_DATABASE_URL`, `SANDBOX_AUTH_TOKEN` and `SANDBOX_API_KEY`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine, select
@@ -49,7 +50,11 @@ def build_app(
         Unreachable: the database does not answer.
     """
     wanted, zone, engine = check_faults(faults), _zone(time_zone), open_engine(database_url)
-    _require_own_database(engine)
+    try:
+        _require_own_database(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     bookings = bookings_with(wanted, engine, zone)
     telephone = Telephone(dialogue_with(wanted, bookings, zone), wanted, auth_token)
     return Starlette(
@@ -58,8 +63,18 @@ def build_app(
             *AppointmentsApi(bookings, zone, api_key).routes(),
             *calendar_routes(engine),
             Route("/healthz", _health(engine), methods=["GET"]),
-        ]
+        ],
+        lifespan=_disposing(engine),
     )
+
+
+def _disposing(engine: Engine) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
+    return lifespan
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -63,9 +63,7 @@ class AppointmentsApi:
         outcome = await run_in_threadpool(self._bookings.book, order)
         if isinstance(outcome, Clash):
             alternative = outcome.alternative.astimezone(self._zone).isoformat()
-            return JSONResponse(
-                {"error": "the caller has an appointment then", "alternative": alternative}, 409
-            )
+            return JSONResponse({"error": "the caller has an appointment then", "alternative": alternative}, 409)
         booked = outcome.appointment
         return JSONResponse({"id": booked.id if booked else None, "status": "booked"}, 201)
 

@@ -123,9 +123,7 @@ class Bookings:
         )
         session.add(appointment)
         session.flush()
-        event = insert_event(
-            session.connection(), CALENDAR_ID, event_for(appointment, user.full_name, self._zone)
-        )
+        event = insert_event(session.connection(), CALENDAR_ID, event_for(appointment, user.full_name, self._zone))
         appointment.google_event_id = event["id"]
         session.flush()
         session.refresh(appointment)

@@ -69,9 +69,7 @@ def get_event(connection: Connection, calendar_id: str, event_id: str) -> Event 
     return _shown(row) if row else None
 
 
-def patch_event(
-    connection: Connection, calendar_id: str, event_id: str, changes: Mapping[str, Any]
-) -> Event | None:
+def patch_event(connection: Connection, calendar_id: str, event_id: str, changes: Mapping[str, Any]) -> Event | None:
     """Change the given fields of an event; nested objects are merged, null removes a field.
 
     Raises:
@@ -118,9 +116,7 @@ def new_event_id() -> str:
 
 
 def _one(calendar_id: str, event_id: str) -> Select[Any]:
-    return select(calendar_event).where(
-        calendar_event.c.calendar_id == calendar_id, calendar_event.c.id == event_id
-    )
+    return select(calendar_event).where(calendar_event.c.calendar_id == calendar_id, calendar_event.c.id == event_id)
 
 
 def _matching(calendar_id: str, wanted: Wanted) -> Select[Any]:
@@ -139,9 +135,7 @@ def _matching(calendar_id: str, wanted: Wanted) -> Select[Any]:
     return query.order_by(columns.starts_at if wanted.by_start else columns.created_at, columns.id)
 
 
-def _rewrite(
-    connection: Connection, calendar_id: str, event_id: str, body: Mapping[str, Any], status: str
-) -> Event:
+def _rewrite(connection: Connection, calendar_id: str, event_id: str, body: Mapping[str, Any], status: str) -> Event:
     row = connection.execute(
         update(calendar_event)
         .where(calendar_event.c.calendar_id == calendar_id, calendar_event.c.id == event_id)

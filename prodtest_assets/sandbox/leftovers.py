@@ -77,9 +77,7 @@ class _Leftovers:
         for age in _spread(_ORPHANS - self._orphans(), _ORPHAN_HOURS):
             self._lose_appointment(self._leave(age, cancelled=False, in_calendar=False))
         if not self._has_orphaned_event():
-            self._archive(
-                self._leave(timedelta(hours=_ARCHIVED_HOURS * 2), cancelled=False, in_calendar=True)
-            )
+            self._archive(self._leave(timedelta(hours=_ARCHIVED_HOURS * 2), cancelled=False, in_calendar=True))
 
     def _booked(self, of_that_age: ColumnElement[bool]) -> int:
         ours = exists().where(test_call.c.appointment_id == Appointment.id)

@@ -81,9 +81,7 @@ def mark_as_sandbox(url: str) -> None:
             if is_sandbox(connection):
                 return
             if _holds_rows(connection):
-                raise RefusedForSafety(
-                    "this database holds booking rows already, so it cannot become a sandbox"
-                )
+                raise RefusedForSafety("this database holds booking rows already, so it cannot become a sandbox")
             connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
             _metadata.create_all(connection)
             connection.execute(marker.insert().values(created_at=func.now()))

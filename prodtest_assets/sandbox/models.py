@@ -26,9 +26,7 @@ _MOMENT = DateTime(timezone=True)
 class Base(DeclarativeBase):
     """What every table of the application has in common; its metadata is what the migrations must produce."""
 
-    metadata = MetaData(
-        naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"}
-    )
+    metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"})
 
 
 class User(Base):

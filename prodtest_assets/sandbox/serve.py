@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(error, options.report_to)
     _report({"port": listener.getsockname()[1]}, options.report_to)
     config = uvicorn.Config(
-        app, lifespan="off", ws="none", access_log=False, log_level="warning", proxy_headers=False,
+        app, lifespan="on", ws="none", access_log=False, log_level="warning", proxy_headers=False,
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])

@@ -91,9 +91,7 @@ class Telephone:
     def _greet(self, form: FormData, test_header: str | None) -> Answer:
         number = normalize_number(str(form.get("From", "")))
         if number is None:
-            return Answer(
-                "I am sorry, I can only book for callers who show their number. Goodbye.", listens=False
-            )
+            return Answer("I am sorry, I can only book for callers who show their number. Goodbye.", listens=False)
         call = CallState(number, is_test_caller(number, test_header))
         self._calls.open(str(form["CallSid"]), call)
         return self._dialogue.greet(call)

@@ -155,9 +155,7 @@ class Dialogue:
         order = Order(call.number, call.name, call.start, call.minutes, call.is_test)
         outcome = self._bookings.book(order)
         if isinstance(outcome, Clash):
-            refused = (
-                f"You already have an appointment on {self._say(call.start)}, so I did not book another."
-            )
+            refused = f"You already have an appointment on {self._say(call.start)}, so I did not book another."
             call.start = outcome.alternative
             return self._offer(call, refused)
         return _hang_up(f"You are booked for {self._say(call.start)}, for {call.minutes} minutes. Goodbye.")
@@ -170,14 +168,10 @@ class Dialogue:
     def _ask_time(self, call: CallState, before: str, now: datetime) -> Answer:
         tomorrow = now.astimezone(self._zone).replace(hour=OPENS.hour, minute=0)
         example = say_time(next_free(max(tomorrow, now), min(DURATIONS), (), zone=self._zone))
-        return self._ask(
-            call, Step.TIME, f"{before} What day and time would you like? For example, {example}."
-        )
+        return self._ask(call, Step.TIME, f"{before} What day and time would you like? For example, {example}.")
 
     def _ask_duration(self, call: CallState, before: str) -> Answer:
-        question = (
-            "How long should the appointment be: 15, 30 or 60 minutes? You may say it or press the keys."
-        )
+        question = "How long should the appointment be: 15, 30 or 60 minutes? You may say it or press the keys."
         return self._ask(call, Step.DURATION, f"{before} {question}".strip(), keys=2)
 
     def _ask(self, call: CallState, step: Step, text: str, *, keys: int | None = None) -> Answer:

@@ -50,9 +50,7 @@ def upgrade() -> None:
         sa.Column("google_event_id", sa.String(255)),
         sa.Column("created_at", _MOMENT, nullable=False, server_default=sa.func.now()),
         sa.PrimaryKeyConstraint("id", name="pk_appointments"),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name="fk_appointments_user_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_appointments_user_id", ondelete="CASCADE"),
         sa.UniqueConstraint("user_id", "starts_at", name="uq_appointments_user_id_starts_at"),
     )
 
