@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.sandbox.accounts import Account
+from prodtest_assets.sandbox.state import make_directories
 
 _NEEDED = ("initdb", "postgres")
 _SYSTEM_FOLDERS = (
@@ -102,12 +103,12 @@ def copied_binaries(binaries: Binaries, tree: Path, copies: Path) -> Binaries:
         return moved
     unfinished = copies / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
+    make_directories(copies, 0o755)
     try:
         shutil.copytree(tree, unfinished / tree.name, ignore=_not_needed, symlinks=True)
         libraries = tree.with_name(f"{tree.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
-        copies.chmod(0o755)
         _open_to_all(unfinished)
         unfinished.rename(copy)
     except BaseException:
