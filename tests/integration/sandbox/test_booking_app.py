@@ -12,8 +12,7 @@ from prodtest_assets.errors import ConfigurationError, RefusedForSafety, Unreach
 from prodtest_assets.sandbox.app import build_app
 from prodtest_assets.sandbox.marker import mark_as_sandbox
 from prodtest_assets.sandbox.speech import say_time
-
-from .conftest import NUMBER, Sandbox, Start
+from tests.phone import NUMBER, Sandbox, Start
 
 
 def test_a_booking_is_stored_as_it_was_said(sandbox: Sandbox, soon: datetime) -> None:
@@ -252,10 +251,10 @@ def test_a_database_with_people_in_it_never_becomes_a_sandbox(empty_database: st
         mark_as_sandbox(empty_database)
 
 
-def test_wrong_options_are_named(sandbox_url: str) -> None:
+def test_wrong_options_are_named(booking_url: str) -> None:
     with pytest.raises(ConfigurationError, match="no fault 'nonsense'"):
-        build_app(sandbox_url, faults=["nonsense"])
+        build_app(booking_url, faults=["nonsense"])
     with pytest.raises(ConfigurationError, match="Mars"):
-        build_app(sandbox_url, time_zone="Mars/Base")
+        build_app(booking_url, time_zone="Mars/Base")
     with pytest.raises(Unreachable):
-        build_app(sandbox_url.rpartition("/")[0] + "/no_such_database")
+        build_app(booking_url.rpartition("/")[0] + "/no_such_database")

@@ -11,8 +11,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from prodtest_assets.sandbox.calendar_store import CALENDAR_ID
-
-from .conftest import Sandbox
+from tests.phone import Sandbox
 
 PRIVATE = {"appointment_id": "7", "is_test_data": "true"}
 

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from prodtest_assets.sandbox.faults import FAULTS
-
-from .conftest import NUMBER, Start
+from tests.phone import NUMBER, Start
 
 
 def test_forget_mark_stores_the_row_unmarked(start: Start, soon: datetime) -> None:

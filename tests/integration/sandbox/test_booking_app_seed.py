@@ -24,86 +24,86 @@ def _count(url: str, table: str, condition: str) -> int:
     return int(_query(url, f"SELECT count(*) FROM {table} WHERE {condition}")[0]["count"])
 
 
-def test_customers_have_appointments_before_and_after_today(sandbox_url: str) -> None:
-    seed_customers(sandbox_url)
+def test_customers_have_appointments_before_and_after_today(booking_url: str) -> None:
+    seed_customers(booking_url)
 
-    assert _count(sandbox_url, "users", "true") == 120
-    assert 250 < _count(sandbox_url, "appointments", "NOT is_test_data") < 350
-    assert _count(sandbox_url, "appointments", "starts_at > now()") > 80
-    assert _count(sandbox_url, "appointments", "starts_at < now()") > 150
+    assert _count(booking_url, "users", "true") == 120
+    assert 250 < _count(booking_url, "appointments", "NOT is_test_data") < 350
+    assert _count(booking_url, "appointments", "starts_at > now()") > 80
+    assert _count(booking_url, "appointments", "starts_at < now()") > 150
     mornings = "starts_at > now() AND extract(hour FROM starts_at) < 12 AND extract(isodow FROM starts_at) < 6"
-    assert _count(sandbox_url, "appointments", mornings) > 40
-    assert _count(sandbox_url, "appointments", "extract(isodow FROM starts_at) > 5") == 0
-    assert _count(sandbox_url, "users", RESERVED) == 1
+    assert _count(booking_url, "appointments", mornings) > 40
+    assert _count(booking_url, "appointments", "extract(isodow FROM starts_at) > 5") == 0
+    assert _count(booking_url, "users", RESERVED) == 1
     reserved = f"user_id = (SELECT id FROM users WHERE {RESERVED})"
-    assert _count(sandbox_url, "appointments", reserved) > 0
+    assert _count(booking_url, "appointments", reserved) > 0
 
 
-def test_seeding_again_changes_no_customer(sandbox_url: str) -> None:
+def test_seeding_again_changes_no_customer(booking_url: str) -> None:
     everything = "SELECT u.*, a.*, u.xmin AS ux, a.xmin AS ax FROM users u JOIN appointments a ON a.user_id = u.id"
-    seed_customers(sandbox_url)
-    before = _query(sandbox_url, everything)
+    seed_customers(booking_url)
+    before = _query(booking_url, everything)
 
-    seed_customers(sandbox_url)
+    seed_customers(booking_url)
 
-    assert _query(sandbox_url, everything) == before
+    assert _query(booking_url, everything) == before
 
 
-def test_the_same_customers_come_each_time(sandbox_url: str, postgres: Any, sandbox_template: str) -> None:
-    other = postgres.create_database("sandbox_test_twin", template=sandbox_template)
+def test_the_same_customers_come_each_time(booking_url: str, postgres: Any, migrated_template: str) -> None:
+    other = postgres.create_database("sandbox_test_twin", template=migrated_template)
     people = (
         "SELECT full_name, mobile, starts_at, duration_min, status FROM users u JOIN appointments ON user_id = u.id"
     )
     try:
-        seed_customers(sandbox_url)
+        seed_customers(booking_url)
         seed_customers(other)
-        assert _query(sandbox_url, f"{people} ORDER BY 2, 3") == _query(other, f"{people} ORDER BY 2, 3")
+        assert _query(booking_url, f"{people} ORDER BY 2, 3") == _query(other, f"{people} ORDER BY 2, 3")
     finally:
         postgres.drop_database("sandbox_test_twin")
 
 
-def test_leftovers_of_all_kinds_are_in_the_ledger(sandbox_url: str) -> None:
-    seed_leftovers(sandbox_url, CALENDAR_ID)
+def test_leftovers_of_all_kinds_are_in_the_ledger(booking_url: str) -> None:
+    seed_leftovers(booking_url, CALENDAR_ID)
 
-    assert _count(sandbox_url, "appointments", IS_STALE) == 40
-    assert _count(sandbox_url, "appointments", f"NOT ({IS_STALE})") == 6
-    assert _count(sandbox_url, "appointments", "cancelled_at IS NOT NULL") > 3
-    assert _count(sandbox_url, "users", f"NOT {RESERVED}") == 0
-    assert _count(sandbox_url, "users u", "NOT EXISTS (SELECT FROM appointments WHERE user_id = u.id)") == 5
+    assert _count(booking_url, "appointments", IS_STALE) == 40
+    assert _count(booking_url, "appointments", f"NOT ({IS_STALE})") == 6
+    assert _count(booking_url, "appointments", "cancelled_at IS NOT NULL") > 3
+    assert _count(booking_url, "users", f"NOT {RESERVED}") == 0
+    assert _count(booking_url, "users u", "NOT EXISTS (SELECT FROM appointments WHERE user_id = u.id)") == 5
     assert (
-        _count(sandbox_url, "appointments a", "NOT EXISTS (SELECT FROM prodtest.test_call WHERE appointment_id = a.id)")
+        _count(booking_url, "appointments a", "NOT EXISTS (SELECT FROM prodtest.test_call WHERE appointment_id = a.id)")
         == 0
     )
     open_runs = "finished_at IS NULL OR outcome = 'open'"
-    assert _count(sandbox_url, "prodtest.test_run", open_runs) == 0
+    assert _count(booking_url, "prodtest.test_run", open_runs) == 0
     proven = "user_id > user_id_mark AND appointment_id > appointment_id_mark AND outcome = 'booked'"
-    assert _count(sandbox_url, "prodtest.test_call", f"NOT ({proven})") == 0
+    assert _count(booking_url, "prodtest.test_call", f"NOT ({proven})") == 0
 
 
-def test_one_event_is_left_whose_appointment_is_archived(sandbox_url: str) -> None:
-    seed_leftovers(sandbox_url, CALENDAR_ID)
+def test_one_event_is_left_whose_appointment_is_archived(booking_url: str) -> None:
+    seed_leftovers(booking_url, CALENDAR_ID)
 
     (orphan,) = _query(
-        sandbox_url,
+        booking_url,
         "SELECT e.status, e.calendar_id FROM prodtest.archived_row r JOIN prodtest_sandbox.calendar_event e"
         " ON e.id = r.content ->> 'google_event_id' WHERE r.event_removed_at IS NULL",
     )
     assert orphan == {"status": "confirmed", "calendar_id": CALENDAR_ID}
 
 
-def test_leftovers_are_topped_up_after_a_cleanup(sandbox_url: str) -> None:
-    seed_leftovers(sandbox_url)
-    seed_leftovers(sandbox_url)
-    assert _count(sandbox_url, "appointments", "true") == 46
+def test_leftovers_are_topped_up_after_a_cleanup(booking_url: str) -> None:
+    seed_leftovers(booking_url)
+    seed_leftovers(booking_url)
+    assert _count(booking_url, "appointments", "true") == 46
 
-    with psycopg.connect(sandbox_url) as connection:
+    with psycopg.connect(booking_url) as connection:
         connection.execute(f"DELETE FROM users WHERE id IN (SELECT user_id FROM appointments WHERE {IS_STALE})")
         connection.execute("DELETE FROM prodtest_sandbox.calendar_event")
-    seed_leftovers(sandbox_url)
+    seed_leftovers(booking_url)
 
-    assert _count(sandbox_url, "appointments", IS_STALE) == 40
-    assert _count(sandbox_url, "appointments", f"NOT ({IS_STALE})") == 6
-    assert _count(sandbox_url, "prodtest.archived_row", "content ? 'google_event_id'") == 2
+    assert _count(booking_url, "appointments", IS_STALE) == 40
+    assert _count(booking_url, "appointments", f"NOT ({IS_STALE})") == 6
+    assert _count(booking_url, "prodtest.archived_row", "content ? 'google_event_id'") == 2
 
 
 def test_leftovers_need_the_ledger_and_the_marker(empty_database: str) -> None:

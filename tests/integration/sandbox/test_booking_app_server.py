@@ -15,8 +15,7 @@ import pytest
 
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety, Unreachable
 from prodtest_assets.sandbox.server import running_app
-
-from .conftest import NUMBER, Sandbox
+from tests.phone import NUMBER, Sandbox
 
 
 def _is_running(pid: int) -> bool:
@@ -34,9 +33,9 @@ def _wait_until_gone(pid: int) -> None:
         time.sleep(0.02)
 
 
-def test_it_serves_calls_and_stops_at_the_end(sandbox_url: str, soon: datetime) -> None:
-    with running_app(sandbox_url) as app, httpx.Client(base_url=app.url, timeout=30) as client:
-        sandbox = Sandbox(client, sandbox_url)
+def test_it_serves_calls_and_stops_at_the_end(booking_url: str, soon: datetime) -> None:
+    with running_app(booking_url) as app, httpx.Client(base_url=app.url, timeout=30) as client:
+        sandbox = Sandbox(client, booking_url)
         assert sandbox.phone().book("Anna Berg", soon).startswith("You are booked")
         assert app.calendar_api_url == f"{app.url}/calendar/v3/"
 
@@ -45,49 +44,49 @@ def test_it_serves_calls_and_stops_at_the_end(sandbox_url: str, soon: datetime) 
 
 
 def test_secrets_are_in_no_argument_and_real_settings_stay_outside(
-    sandbox_url: str, monkeypatch: pytest.MonkeyPatch
+    booking_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRODUCTION_DB_URL", "postgresql://customers")
 
-    with running_app(sandbox_url, auth_token="sesame", api_key="open-sesame") as app:
+    with running_app(booking_url, auth_token="sesame", api_key="open-sesame") as app:
         arguments = Path(f"/proc/{app.pid}/cmdline").read_text()
         environment = Path(f"/proc/{app.pid}/environ").read_text()
         unsigned = httpx.post(f"{app.url}/twilio/voice", data={"CallSid": "CA1"}).status_code
         keyless = httpx.get(f"{app.url}/appointments").status_code
 
     assert "sesame" not in arguments
-    assert sandbox_url not in arguments
+    assert booking_url not in arguments
     assert "postgresql://customers" not in environment
     assert (unsigned, keyless) == (403, 401)
 
 
-def test_a_busy_port_is_named(sandbox_url: str) -> None:
+def test_a_busy_port_is_named(booking_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"port {port} is in use"), running_app(sandbox_url, port=port):
+        with pytest.raises(ConfigurationError, match=f"port {port} is in use"), running_app(booking_url, port=port):
             pass
 
 
-def test_what_the_child_refuses_is_raised_here(sandbox_url: str, empty_database: str) -> None:
-    missing = f"{sandbox_url}_missing"
+def test_what_the_child_refuses_is_raised_here(booking_url: str, empty_database: str) -> None:
+    missing = f"{booking_url}_missing"
     with pytest.raises(RefusedForSafety, match="marker"), running_app(empty_database):
         pass
     with pytest.raises(Unreachable), running_app(missing):
         pass
-    with pytest.raises(ConfigurationError, match="Mars"), running_app(sandbox_url, time_zone="Mars/Base"):
+    with pytest.raises(ConfigurationError, match="Mars"), running_app(booking_url, time_zone="Mars/Base"):
         pass
-    with pytest.raises(ConfigurationError, match="no fault"), running_app(sandbox_url, faults=["nonsense"]):
+    with pytest.raises(ConfigurationError, match="no fault"), running_app(booking_url, faults=["nonsense"]):
         pass
 
 
-def test_a_stopped_child_is_killed_in_the_end(sandbox_url: str) -> None:
-    with running_app(sandbox_url) as app:
+def test_a_stopped_child_is_killed_in_the_end(booking_url: str) -> None:
+    with running_app(booking_url) as app:
         os.kill(app.pid, signal.SIGSTOP)
 
     assert not _is_running(app.pid)
 
 
-def test_it_dies_with_a_parent_that_is_killed(sandbox_url: str) -> None:
+def test_it_dies_with_a_parent_that_is_killed(booking_url: str) -> None:
     program = (
         "import sys, time\n"
         "from prodtest_assets.sandbox.server import running_app\n"
@@ -100,7 +99,7 @@ def test_it_dies_with_a_parent_that_is_killed(sandbox_url: str) -> None:
     with parent:
         assert parent.stdin
         assert parent.stdout
-        parent.stdin.write(f"{sandbox_url}\n")
+        parent.stdin.write(f"{booking_url}\n")
         parent.stdin.flush()
         pid = int(parent.stdout.readline())
         parent.kill()
@@ -108,11 +107,11 @@ def test_it_dies_with_a_parent_that_is_killed(sandbox_url: str) -> None:
     _wait_until_gone(pid)
 
 
-def test_an_internal_error_is_written_to_the_log_without_the_callers_number(sandbox_url: str, tmp_path: Path) -> None:
+def test_an_internal_error_is_written_to_the_log_without_the_callers_number(booking_url: str, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
 
-    with running_app(sandbox_url, log_file=log) as app:
-        with psycopg.connect(sandbox_url) as connection:
+    with running_app(booking_url, log_file=log) as app:
+        with psycopg.connect(booking_url) as connection:
             connection.execute("ALTER TABLE users RENAME TO mislaid")
         answer = httpx.post(f"{app.url}/twilio/voice", data={"CallSid": "CA1", "From": NUMBER})
 
