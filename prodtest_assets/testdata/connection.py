@@ -30,6 +30,7 @@ _OUR_CODES: dict[str, type[ProdtestError]] = {
     "PT002": RefusedForSafety,
     "PT003": NumberTaken,
     "PT004": CanaryMissing,
+    "PT005": CanaryMissing,
     "PT006": RefusedForSafety,
     "PT007": PlanDrifted,
     "PT008": RefusedForSafety,

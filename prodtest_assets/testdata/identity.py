@@ -85,8 +85,8 @@ def masked_name(name: str) -> str:
 
 
 def _range_pattern(text: str) -> str:
-    low, _, high = (part.strip() for part in text.partition("-"))
-    first, last = digits(low), digits(high or low)
+    low, dash, high = text.partition("-")
+    first, last = digits(low), digits(high if dash else low)
     if not first or len(first) != len(last) or first > last:
         raise ConfigurationError(f"PRODTEST_RESERVED_NUMBERS: {text!r} is not LOW-HIGH with ends of the same length")
     if int(last) - int(first) >= _WIDEST_RANGE:
