@@ -75,6 +75,7 @@ class Conversation:
         self._secrets = secrets
         self._heard: list[str] = []
         self._said: list[str] = []
+        self._is_noted = False
         self._remarks: list[str] = []
         self._asked: Counter[tuple[str, str]] = Counter()
 
@@ -110,7 +111,7 @@ class Conversation:
         except CallFailed as fault:
             where = f"{step.method} {step.url.path}"
             raise BadAnswer(f"{where}: {fault}", status=answer.status, latency=answer.latency) from fault
-        self._said = []
+        self._is_noted, self._said = False, []
         try:
             return self._perform(verbs, answer)
         finally:
@@ -192,6 +193,8 @@ class Conversation:
 
     def _stay_silent(self, gather: twiml.Gather, answer: Answer) -> Next | None:
         if not gather.action_on_empty:
+            if not self._heard:
+                self._remarks.append("the application waited for input without asking for any")
             return None
         fields = {"SpeechResult": "", "Confidence": "0.0"} if gather.speech else {"Digits": ""}
         return Next(resolve(answer.url, gather.action), gather.method, fields)
@@ -200,12 +203,12 @@ class Conversation:
         return {"SpeechResult": words, "Confidence": str(self._confidence), "Language": "en-US"}
 
     def _flush(self, answer: Answer) -> None:
-        """Note what the application has said since the last turn, with the answer that carried it."""
-        if not self._said and self.turns and self.turns[-1].speaker == "caller":
+        """Note what has been said since the last turn, and at least one turn for each answer."""
+        if self._is_noted and not self._said:
             return
-        text = self._masked(" ".join(self._said))
+        text = self._masked(" ".join(self._said)) or "(silence)"
         self.turns.append(Turn("application", text, self._clock(), answer.status, answer.latency))
-        self._said = []
+        self._is_noted, self._said = True, []
 
     def _broken_off(self, fault: CallFailed) -> Over:
         problem = self._masked(str(fault))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prodtest_assets.caller import spoken, wordings
+from prodtest_assets.caller import named, wordings
 from prodtest_assets.caller.spoken import Facts
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -22,20 +22,6 @@ _LABEL_FIRST = re.compile(rf"{_CLAUSE}[^.;!?]*?{_VERB}{_PREFIX}{_KEY}")
 _LABEL_BEGINS = re.compile(_CLAUSE)
 _KEY_FIRST = re.compile(rf"(?:{_VERB})?{_PREFIX}{_KEY}\s*(?:key\s*)?(?:or say \w+\s*)?,?\s*(?:to|for|if|is|=)\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-
-_WEEKDAY = re.compile(r"\b(?:" + "|".join(spoken.DAYS).lower() + r")\b")
-_CLOCK = re.compile(r"\b(\d{1,2})(?::(\d{2}))?\s*([ap])m\b")
-_HALF = re.compile(r"(?<!\bi )\b([ap])m\b")
-_PART = re.compile(r"\b(morning|afternoon|evening)s?\b")
-_MINUTES = re.compile(r"\b(\d{1,3})[- ]?min(?:ute)?s?\b")
-_LENGTHS = {
-    r"\b(?:an|one|1)[- ](?:and a half hours?|hour and a half)\b": 90,
-    r"\b(?:half an hour|half[- ]hour|thirty minutes)\b": 30,
-    r"\b(?:three quarters of an hour|forty[- ]five minutes)\b": 45,
-    r"\b(?:quarter of an hour|quarter hour|fifteen minutes)\b": 15,
-    r"\b(?:two|2)[- ]hours?\b": 120,
-    r"\b(?:sixty minutes|an hour|(?:one|1)[- ]hour|full hour)\b": 60,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,51 +69,12 @@ def choose(offered: tuple[Option, ...], facts: Facts, *, declining: bool, ending
     """
     if declining or ending:
         return _first(offered, wordings.DECLINES if declining else wordings.ENDS)
-    verdicts = [(option, _is_mine(option.label, facts)) for option in offered]
+    verdicts = [(option, named.all_are(option.label, facts.start, facts.duration_min)) for option in offered]
     if any(mine is not None for _, mine in verdicts):
         return next((option for option, mine in verdicts if mine), None)
     wanted = [option for option in offered if not wordings.LEADS_AWAY.search(option.label)]
     by_rank = (_first(wanted, rank) for rank in (wordings.AFFIRMS, wordings.BOOKS, wordings.ENGLISH))
     return next((option for option in by_rank if option), None)
-
-
-def minutes_named(text: str) -> frozenset[int]:
-    """Every length in `text`, in minutes."""
-    named = {int(found) for found in _MINUTES.findall(text)}
-    for pattern, minutes in _LENGTHS.items():
-        text, times = re.subn(pattern, " ", text)
-        named |= {minutes} if times else set()
-    return frozenset(named)
-
-
-def is_at(text: str, facts: Facts) -> bool | None:
-    """Whether every time of day in `text` is the wanted one; None when it names none."""
-    clocks = {
-        (int(hour) % 12 + (12 if half == "p" else 0), int(minute or 0)) for hour, minute, half in _CLOCK.findall(text)
-    }
-    return clocks == {(facts.start.hour, facts.start.minute)} if clocks else None
-
-
-def is_on(text: str, facts: Facts) -> bool | None:
-    """Whether every weekday in `text` is the wanted one; None when it names none."""
-    named = set(_WEEKDAY.findall(text))
-    return named == {spoken.DAYS[facts.start.weekday()].lower()} if named else None
-
-
-def _is_mine(label: str, facts: Facts) -> bool | None:
-    """Whether the values in a label are the caller's own; None when it holds no value."""
-    lengths = minutes_named(label)
-    halves = set(_HALF.findall(label))
-    parts = set(_PART.findall(label))
-    verdicts = (
-        is_on(label, facts),
-        is_at(label, facts),
-        lengths == {facts.duration_min} if lengths else None,
-        halves == {spoken.half(facts.start)[0].lower()} if halves else None,
-        parts == {spoken.part_of_day(facts.start)} if parts else None,
-    )
-    known = [verdict for verdict in verdicts if verdict is not None]
-    return all(known) if known else None
 
 
 def _first(offered: Iterable[Option], pattern: re.Pattern[str]) -> Option | None:

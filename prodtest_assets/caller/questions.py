@@ -78,6 +78,7 @@ _YES_MEANS = (
     re.compile(r"\b(?:say|answer|reply) \W?yes\W? (?:to|for|if)\s+(.*?)(?:,|;|\bor\b|\band say\b|[.?!]|$)"),
     re.compile(r"\b(?:to|if|for)\s+([^.?!]*?),?\s*(?:please )?(?:say|answer|reply) \W?yes\b"),
 )
+_LONGEST_PROMPT = 2000
 _LONGEST_BARE_QUESTION = 8
 _LONGEST_BARE_PHRASE = 5
 
@@ -86,9 +87,9 @@ def sentences(prompt: str) -> list[str]:
     """The prompt's sentences in lower case, with single spaces, examples left out.
 
     Args:
-        prompt: what the caller heard.
+        prompt: what the caller heard; of a very long one, the end.
     """
-    text = " ".join(prompt.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+    text = " ".join(prompt[-_LONGEST_PROMPT:].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
     text = _TITLE.sub(r"\1", _HALF_OF_DAY.sub(r"\1m", text))
     parts = (part for part in _SENTENCE_END.split(text) if not _EXAMPLE_SENTENCE.match(part))
     kept = (_EXAMPLE_CLAUSE.sub("", part).strip() for part in parts)
@@ -117,11 +118,17 @@ def _asked_by(sentence: str) -> tuple[Kind, ...]:
         return (Kind.DISAGREE,) if wordings.ANSWER_NO.search(_meaning_of_yes(sentence)) else (Kind.AGREE,)
     if wordings.PURPOSE_CHOICE.search(sentence):
         return (Kind.PURPOSE,)
+    if wordings.ANYTHING_ELSE.search(sentence):
+        return (Kind.DISAGREE,)
     request = wordings.REQUEST.search(sentence)
     if request and (kinds := _information(sentence[request.start() :])):
         return kinds
+    if wordings.CONFIRM_THIS.search(sentence):
+        return _information(sentence) or (Kind.READ_BACK,)
     if wordings.AGAIN.search(sentence):
         return (Kind.AGAIN,)
+    if wordings.OPEN_QUESTION.search(sentence) and sentence.endswith("?"):
+        return (Kind.NOT_OURS,)
     if wordings.AUXILIARY.search(sentence) or wordings.TAG.search(sentence):
         return _yes_or_no(sentence)
     return _information(sentence) if _is_bare(sentence) else _unplaced(sentence)
@@ -131,6 +138,8 @@ def _information(request: str) -> tuple[Kind, ...]:
     if wordings.NOT_OURS.search(request):
         return (Kind.NOT_OURS,)
     hits = {kind: hit.start() for kind, pattern in _INFORMATION.items() if (hit := pattern.search(request))}
+    if Kind.FIRST_NAME in hits and Kind.LAST_NAME in hits:
+        hits[Kind.NAME] = min(hits.pop(Kind.FIRST_NAME), hits.pop(Kind.LAST_NAME))
     if Kind.DAY in hits and Kind.TIME in hits:
         hits.setdefault(Kind.DAY_AND_TIME, hits[Kind.DAY])
     covered = set().union(*(_COVERS.get(kind, set()) for kind in hits))

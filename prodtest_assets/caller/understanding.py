@@ -6,7 +6,7 @@ A question is answered with the kind of answer it asks for, or not at all.
 import re
 from dataclasses import dataclass, field
 
-from prodtest_assets.caller import menu, questions, spoken, wordings
+from prodtest_assets.caller import menu, named, questions, spoken, wordings
 from prodtest_assets.caller.questions import Kind
 from prodtest_assets.caller.spoken import Facts
 
@@ -57,24 +57,24 @@ class Understanding:
             The answer; None when the prompt cannot be placed, or asks for what a caller must not give.
         """
         heard = " ".join(questions.sentences(prompt))
-        refused = self._is_refused(heard)
-        offered = menu.options(heard)
-        ending = bool(wordings.OVER.search(heard))
-        option = menu.choose(offered, self.facts, declining=refused, ending=ending)
+        offered, outside = menu.options(heard), menu.without_menu(heard)
+        refused = bool(wordings.TAKEN.search(heard))
+        declining = refused or self._is_another_time_proposed(outside)
+        option = menu.choose(offered, self.facts, declining=declining, ending=bool(wordings.OVER.search(heard)))
         if option and keypad:
             return Reply(keys=option.key)
         if offered and not speech:
             return None
         if keypad and wordings.ANY_KEY.search(heard):
             return Reply(keys="1")
-        kinds = questions.asked(menu.without_menu(heard))
+        kinds = questions.asked(outside)
         if kinds == (Kind.AGAIN,):
             kinds = self._last
         if not kinds or (refused and not _TIMES.isdisjoint(kinds)):
             return None
         answer = self._on_keys(kinds, heard, num_digits) if keypad and (self.prefers_keys or not speech) else None
         if answer is None and speech:
-            answer = self._in_words(kinds, heard, refused=refused)
+            answer = self._in_words(kinds, heard, declining=declining)
         if answer is not None:
             self._last = kinds
             self._told.update(kinds)
@@ -85,12 +85,14 @@ class Understanding:
         heard = " ".join(questions.sentences(prompt))
         return menu.is_a_question(menu.options(heard)) or bool(questions.asked(menu.without_menu(heard)))
 
-    def _is_refused(self, heard: str) -> bool:
-        """Whether the wanted time cannot be had. Another one must not be booked: it could not be found again."""
-        if wordings.TAKEN.search(heard):
-            return True
-        differs = menu.is_at(heard, self.facts) is False or menu.is_on(heard, self.facts) is False
-        return differs and bool(wordings.OFFER.search(heard))
+    def _is_another_time_proposed(self, heard: str) -> bool:
+        """Whether yes would book another time than the wanted one, which could not be found again."""
+        times, days = named.times_are(heard, self.facts.start), named.days_are(heard, self.facts.start)
+        if wordings.OTHER_TIME.search(heard):
+            return not (times or days) or not all(times + days)
+        lengths = tuple(length == self.facts.duration_min for length in named.minutes(heard))
+        only_others = any(values and not any(values) for values in (times, days, lengths))
+        return bool(only_others and wordings.PROPOSAL.search(questions.sentences(heard)[-1]))
 
     def _on_keys(self, kinds: tuple[Kind, ...], heard: str, most: int | None) -> Reply | None:
         if len(kinds) != 1 or kinds[0] not in _ON_KEYS:
@@ -108,16 +110,16 @@ class Understanding:
             keys += f"{facts.start:%Y}" if most == _KEYS_OF_FULL_DATE or "year" in heard else ""
         return Reply(keys=keys) if keys and (most is None or len(keys) <= most) else None
 
-    def _in_words(self, kinds: tuple[Kind, ...], heard: str, *, refused: bool) -> Reply | None:
-        said = [self._say(kind, heard, refused=refused) for kind in kinds]
+    def _in_words(self, kinds: tuple[Kind, ...], heard: str, *, declining: bool) -> Reply | None:
+        said = [self._say(kind, heard, declining=declining) for kind in kinds]
         return Reply(speech=", ".join(filter(None, said))) if all(said) else None
 
-    def _say(self, kind: Kind, heard: str, *, refused: bool) -> str | None:
+    def _say(self, kind: Kind, heard: str, *, declining: bool) -> str | None:
         facts, start = self.facts, self.facts.start
         if kind is Kind.TIME and _TELL_THE_DAY.isdisjoint(self._told) and spoken.day(start).lower() not in heard:
             # An application that has not heard the day yet would take the time for today's.
             return spoken.day_and_time(start)
-        if kind in (Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK) and refused:
+        if kind in (Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK) and declining:
             return "no"
         if kind is Kind.READ_BACK:
             return "yes" if self._is_mine(heard) else None
@@ -141,13 +143,12 @@ class Understanding:
         }.get(kind)
 
     def _is_mine(self, heard: str) -> bool:
+        facts = self.facts
         return (
-            self.facts.name.lower() in heard
-            or self.facts.number[-10:] in re.sub(r"\D", "", heard)
-            or bool(menu.is_on(heard, self.facts))
-            or bool(menu.is_at(heard, self.facts))
-            or spoken.MONTHS[self.facts.start.month - 1].lower() in heard
-            or menu.minutes_named(heard) == {self.facts.duration_min}
+            facts.name.lower() in heard
+            or facts.number[-10:] in re.sub(r"\D", "", heard)
+            or spoken.MONTHS[facts.start.month - 1].lower() in heard
+            or bool(named.all_are(heard, facts.start, facts.duration_min))
         )
 
 

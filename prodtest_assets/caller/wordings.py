@@ -24,8 +24,9 @@ REQUEST = wordings(r"""
     how (long|many|much|do you spell|would you like|early|should (i|we)|(may|can|could) (i|we))
     why are you
     (tell|give) (me|us)
-    (please|just|now|kindly|to|and|then) (please )?(say|speak|state|spell|enter|key in|type|provide|pick)
-    (please )?(choose|select|share)
+    (please|just|now|kindly|to|and|then) (please )?(say|speak|state|spell|enter|key in|type|provide|repeat)
+    (please )?(choose|select|share|pick)|do you have a|is there a (particular|preferred|specific)
+    ^(and )?your .. is\?
     ^(say|speak|state|spell|enter|key in|type|provide|pick)
     (may|can|could|might) (i|we) (please )?(have|get|take|ask|know)
     (i|we)('ll| will|'d| would)? (just |also |first |next |still )?(like|love)? ?(need|to know|to have|to get)
@@ -49,7 +50,7 @@ NOT_OURS = wordings(r"""
     (?!what|patient|caller|customer|client|person|who)\w+'s (first |last |full )?name
     (which|what) (doctor|dentist|provider|stylist|barber|therapist|branch|location|clinic|office|service)
     (which|what) (treatment|language|colou?r|size|model|brand|vehicle|car|pet|breed|state|city|country|year|department)
-    how much (does|do|is|are|would you pay)|how did you hear
+    how much (does|do|is|are|would you pay)|how did you hear|what time is it
 """)
 """What a booking caller does not know, or must not tell."""
 
@@ -65,7 +66,8 @@ FIRST_NAME = wordings(r"(first|given) name(?! and)")
 LAST_NAME = wordings(r"(?<!first and )(?<!first or )(last|family) name|(?<!name and )surname")
 NAME = wordings(r"""
     names?
-    who('s| is| am i| are you| do i| may i| should| shall| can i)
+    who (am i|are you|do i|may i|should|shall|can i|will be)|who('s| is) (this|that|it|calling|speaking|on the)
+    who('s| is) the (appointment|booking|visit|reservation|call|caller|patient|customer|client|session|slot)
     (call|address) you(?! back)
 """)
 PHONE = wordings(r"""
@@ -92,7 +94,7 @@ DAY_AND_TIME = wordings(r"""
     when (would|do|can|could|should|shall|will) (you|we|i)|when you('d| would| want| like)
     when (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
     when$
-    (what|which|time) slot|appointment time
+    (what|which|time) slot|appointment time|availabilit(y|ies)
 """)
 DAY = wordings(r"""
     (what|which|preferred|desired|(?<!of )the|a|appointment|start|best) (day|date)
@@ -108,7 +110,7 @@ TIME = wordings(r"""
     times? of (the )?day|how early|o'clock
 """)
 PURPOSE = wordings(r"""
-    reason|purpose|what brings you|why are you calling|what (are you|is this) (calling|call)
+    reason|purpose|what brings you|why (are you|you('re| are)) calling|what (are you|is this) (calling|call)
     how (can|may|could) (i|we) (help|assist|be of)
     what can (i|we) do for you|what would you like to do|how would you like to proceed
     what do you (need|want)( to do)?$
@@ -116,9 +118,14 @@ PURPOSE = wordings(r"""
 """)
 
 PURPOSE_CHOICE = wordings(r"""
-    (book|schedule|make|reserve|new).* or .*(cancel|reschedule|change|modify|check|manage|existing)
+    (book|schedule|make|reserve|new)[^.?!]{0,80} or [^.?!]{0,40}(cancel|reschedule|change|modify|check|manage|existing)
+""")
+OPEN_QUESTION = wordings(r"""
+    ^(\w+,? ){0,3}(what|which|where|when|who|whose|why|how)(?! about)('s|'d)?
 """)
 SAYS_YES_OR_NO = wordings(r"(say|answer|reply|respond)( with)? \W?(either \W?)?yes|yes or no")
+ANYTHING_ELSE = wordings(r"(any|some)thing else|what else")
+CONFIRM_THIS = wordings(r"^(please|kindly|now|and|so)?,? ?confirm")
 SAYS_CONFIRM = wordings(r"say \W?confirm|confirm\W? or \W?(cancel|change)")
 _AUX = "(is|are|am|was|do|does|did|shall|should|would|will|can|could|may|have|has)(n't)?"
 _SUBJECT = "(i|we|you|it|that|this|there|your|the|my|everything|all|these|those|any)"
@@ -131,8 +138,8 @@ STATEMENT = wordings(r"is|are|was|have|has|got|thanks?|noted|set|booked|i'll|we'
 """Words by which a short sentence without a verb of asking tells something."""
 
 ANSWER_NO = wordings(r"""
-    anything else|(another|second|different|other) (appointment|booking|time|day|slot|date|call)
-    chang\w+|cancel\w*|start over|resched\w*|wrong|incorrect|repeat|hear (that|it|this|them) again
+    (another|second|different|other) (appointment|booking|time|day|slot|date|call)
+    chang\w+|cancel\w*|start over|resched\w*|wrong|incorrect|repeat|hear .. again
     remind\w*|text message|sms|(speak|talk) (to|with)|operator|receptionist|wait(ing)? ?list|newsletter
     (been|visited|come|booked|called) (\w+ )?(us |here |with us )?before|existing|returning
     add (a |any )?notes?|leave a message|more time
@@ -151,17 +158,23 @@ ANSWER_YES = wordings(r"""
 READ_BACK_IS_RIGHT = wordings(r"(is|are) (that|this|it|everything|these) (all )?(correct|right)")
 
 TAKEN = wordings(r"""
-    taken|unavailable|outside|closed|conflicts?|clash\w*|(fully|double)[- ]booked
-    (not|isn't|no longer|aren't) (available|free|open)
-    already (booked|have|got|reserved)
-    (can't|cannot|can not|unable to|couldn't) (book|offer|schedule|do)
+    (time|slot|one|day|date|am|pm|\d|that|it)('s| is| was| has)( already| just| unfortunately)? (been )?taken
+    (not|isn't|no longer|aren't) (available|free|open)|unavailable|(fully|double|already|all) booked
+    (not|isn't) (possible|an option)
+    already (have|got) an? (appointment|booking)|already (been )?(reserved|taken)|conflicts?|clash\w*
+    (can't|cannot|can not|unable to|couldn't) (book|offer|schedule|do|make) (that|this|it|you|the|an?)
+    outside (of )?(our |the )?(business |office |opening |working )?hours|closed (then|on that|at that)
 """)
 """The wanted time is refused."""
-OFFER = wordings(r"""
+OTHER_TIME = wordings(r"""
     instead|(next|first) (available|free|open)|earliest|nearest|closest|alternatives?|(how|what) about
-    (can|could) offer|(another|different|other) (time|slot|day|date|one)
+    (can|could) (i |we )?offer|(another|different|other) (time|slot|day|date|one)
 """)
-"""A time is proposed; it counts only when it is not the wanted one."""
+"""Another time is proposed, unless it is the wanted one that is named."""
+PROPOSAL = wordings(r"""
+    works?|suits?|ok|okay|fine|make it|shall we say|(would|do) you (like|want|prefer|take)|(would|could) you (come|make)
+""")
+"""A time is proposed."""
 OVER = wordings(r"anything else|all set|is booked|been booked|another appointment")
 
 ANY_KEY = wordings(r"any key")
