@@ -17,6 +17,8 @@ from prodtest_assets.settings import load_settings
 from prodtest_assets.testdata.connection import normalize_url
 
 _LONGEST_WAIT_FOR_LOCKS = "10s"
+# The key of an advisory lock; any number will do that nobody else uses.
+_ONE_AT_A_TIME = 0x5A4D_A1E3
 
 
 class WrongSetupError(ConfigurationError, CommandError):
@@ -69,6 +71,8 @@ def migrate_on(connection: Connection) -> None:
         with context.begin_transaction():
             # An application at work must not queue behind our wait for its table.
             connection.execute(select(func.set_config("lock_timeout", _LONGEST_WAIT_FOR_LOCKS, True)))
+            # Two migrations at once would both create the tables.
+            connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
             context.run_migrations()
     except CommandError as error:
         explain_unknown_revision(connection)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.sandbox.bookings import event_for
 from prodtest_assets.sandbox.calendar_store import CALENDAR_ID, CANCELLED, delete_event, insert_event
-from prodtest_assets.sandbox.database import open_engine
+from prodtest_assets.sandbox.database import open_engine, wait_for_turn
 from prodtest_assets.sandbox.ledger_tables import archived_row, cleanup_run, test_call, test_run
 from prodtest_assets.sandbox.marker import calendar_event, require_sandbox
 from prodtest_assets.sandbox.models import Appointment, User, metadata
@@ -53,6 +53,7 @@ def seed_leftovers(url: str, calendar_id: str = CALENDAR_ID) -> None:
             require_sandbox(session.connection(), "leftovers are made up")
             if not inspect(session.connection()).has_table(test_call.name, schema="prodtest"):
                 raise ConfigurationError("schema prodtest is missing; run `prodtest migrate` first")
+            wait_for_turn(session.connection())
             _Leftovers(session, calendar_id).top_up()
     finally:
         engine.dispose()

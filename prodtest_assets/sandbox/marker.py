@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateSchema
 
 from prodtest_assets.errors import RefusedForSafety
-from prodtest_assets.sandbox.database import open_engine
+from prodtest_assets.sandbox.database import open_engine, wait_for_turn
 from prodtest_assets.sandbox.models import Appointment, User
 
 SCHEMA = "prodtest_sandbox"
@@ -78,6 +78,7 @@ def mark_as_sandbox(url: str) -> None:
     engine = open_engine(url)
     try:
         with engine.begin() as connection:
+            wait_for_turn(connection)
             if is_sandbox(connection):
                 return
             if _holds_rows(connection):

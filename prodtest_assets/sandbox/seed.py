@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from prodtest_assets.sandbox.bookings import event_for
 from prodtest_assets.sandbox.calendar_store import CALENDAR_ID, insert_event
-from prodtest_assets.sandbox.database import open_engine
+from prodtest_assets.sandbox.database import open_engine, wait_for_turn
 from prodtest_assets.sandbox.leftovers import seed_leftovers
 from prodtest_assets.sandbox.marker import is_sandbox, mark_as_sandbox, require_sandbox
 from prodtest_assets.sandbox.models import Appointment, User
@@ -48,6 +48,7 @@ def seed_customers(url: str) -> None:
     try:
         with engine.begin() as connection:
             require_sandbox(connection, "customers are made up")
+            wait_for_turn(connection)
             if connection.scalar(select(User.id).where(User.mobile == _RESERVED_NUMBER)) is None:
                 _add_customers(connection)
     finally:

@@ -12,7 +12,7 @@ from prodtest_assets.sandbox.hours import DURATIONS
 
 _LONGEST_NAME = 120
 _NO = re.compile(r"\b(no|nope|nah|not|never|wrong|incorrect|negative|don'?t|isn'?t)\b", re.IGNORECASE)
-_YES = re.compile(r"\b(yes|yeah|yep|yup|correct|right|sure|okay|ok|absolutely|fine|please)\b", re.IGNORECASE)
+_YES = re.compile(r"\b(yes|yeah|yep|yup|correct|right|sure|okay|ok|absolutely|fine)\b", re.IGNORECASE)
 _BEFORE_A_NAME = re.compile(
     r"^\s*((hello|hi|yes|well|uh|um|it is|it's|this is|my name is|my name's|i am|i'm|the name is)\b[\s,.]*)+",
     re.IGNORECASE,

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,13 @@ def test_the_command_line_says_in_one_line_what_is_wrong_with_the_url(url: str, 
     assert said in output
     assert len(output.splitlines()) == 1
     assert "sesame" not in output
+
+
+def test_two_migrations_at_once_take_turns(empty_database: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: _alembic("upgrade", "head", PRODUCTION_DB_URL=empty_database), range(3)))
+
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 3
 
 
 def test_what_the_database_refuses_is_one_line_too(postgres: Any, empty_database: str) -> None:

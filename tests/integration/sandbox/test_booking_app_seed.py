@@ -1,5 +1,6 @@
 """What a demonstration finds in the sandbox."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -104,6 +105,18 @@ def test_leftovers_are_topped_up_after_a_cleanup(booking_url: str) -> None:
     assert _count(booking_url, "appointments", IS_STALE) == 40
     assert _count(booking_url, "appointments", f"NOT ({IS_STALE})") == 6
     assert _count(booking_url, "prodtest.archived_row", "content ? 'google_event_id'") == 2
+
+
+def test_two_who_seed_at_once_take_turns(booking_url: str) -> None:
+    def seed(_: int) -> None:
+        seed_customers(booking_url)
+        seed_leftovers(booking_url)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(seed, range(3)))
+
+    assert _count(booking_url, "users", "true") == 120 + 46 + 5
+    assert _count(booking_url, "appointments", "is_test_data") == 46
 
 
 def test_leftovers_need_the_ledger_and_the_marker(empty_database: str) -> None:

@@ -23,7 +23,9 @@ def test_no_is_heard(text: str) -> None:
     assert yes_or_no(text) is False
 
 
-@pytest.mark.parametrize("text", ["", "November", "Monday, November 23 at noon", "I know Noah", "eyes"])
+@pytest.mark.parametrize(
+    "text", ["", "November", "Monday, November 23 at noon", "I know Noah", "eyes", "Repeat that, please"]
+)
 def test_neither_is_heard_inside_other_words(text: str) -> None:
     assert yes_or_no(text) is None
 
