@@ -34,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app = _app(options, os.environ)
     except ProdtestError as error:
         _fail(error, options.report_to)
-    _report({"port": listener.getsockname()[1]}, options.report_to)
+    port = listener.getsockname()[1]
+    if options.report_to is None:
+        sys.stdout.write(f"http://{_HOST}:{port}\n")
+        sys.stdout.flush()
+    else:
+        _report({"port": port}, options.report_to)
     config = uvicorn.Config(
         app, lifespan="on", ws="none", access_log=False, log_level="warning", proxy_headers=False,
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
@@ -48,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fault", action="append", default=[], choices=list(FAULTS), help="repeatable")
     parser.add_argument("--time-zone", default="UTC", help="where spoken times are meant")
     parser.add_argument("--parent", type=int, help="process without which this one ends")
-    parser.add_argument("--report-to", type=int, default=1, help="file descriptor that gets the port as JSON")
+    parser.add_argument("--report-to", type=int, help="file descriptor that gets the port, or what is wrong, as JSON")
     return parser
 
 
@@ -82,6 +87,9 @@ def _report(message: Mapping[str, object], descriptor: int) -> None:
     os.write(descriptor, json.dumps(message).encode() + b"\n")
 
 
-def _fail(error: ProdtestError, descriptor: int) -> NoReturn:
-    _report({"error": type(error).__name__, "message": str(error)}, descriptor)
+def _fail(error: ProdtestError, descriptor: int | None) -> NoReturn:
+    if descriptor is None:
+        sys.stderr.write(f"{error}\n")
+    else:
+        _report({"error": type(error).__name__, "message": str(error)}, descriptor)
     sys.exit(error.exit_code)

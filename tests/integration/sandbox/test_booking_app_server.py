@@ -118,3 +118,18 @@ def test_an_internal_error_is_written_to_the_log_without_the_callers_number(book
     assert answer.status_code == 500
     assert "UndefinedTable" in log.read_text()
     assert NUMBER not in log.read_text()
+
+
+def test_by_hand_it_says_where_it_is_or_in_one_line_what_is_wrong(booking_url: str) -> None:
+    command = [sys.executable, "-m", "prodtest_assets.sandbox.app", "--port=0"]
+
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr == "SANDBOX_DATABASE_URL is not set\n"
+
+    environment = os.environ | {"SANDBOX_DATABASE_URL": booking_url}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout
+        url = served.stdout.readline().strip()
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        served.terminate()
