@@ -217,9 +217,9 @@ class Conversation:
         return Over(Ended.failed, problem)
 
     def _quoted(self) -> str:
-        prompt = " ".join(self._heard)
+        prompt = self._masked(" ".join(self._heard))
         shortened = prompt if len(prompt) <= _QUOTED else "..." + prompt[-_QUOTED:]
-        return f'"{self._masked(shortened)}"' if shortened else "silence"
+        return f'"{shortened}"' if shortened else "silence"
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets:

@@ -17,7 +17,8 @@ def sign(auth_token: str, url: str, fields: Mapping[str, str]) -> str:
 
     Args:
         auth_token: the key.
-        url: the whole address as it is requested: port when written, query included, no fragment.
+        url: the whole address as the application sees it: port when written, query included, no credentials
+            and no fragment.
         fields: the form fields of a POST; empty for a GET, whose fields stand in the query.
 
     Returns:

@@ -90,6 +90,7 @@ class Line:
             longest: seconds the whole call may take.
         """
         self._target = target
+        self._home = target.voice_url
         self._client = client
         self._cookies = httpx.Cookies()
         self._longest = longest
@@ -165,8 +166,10 @@ class Line:
             url = url.copy_with(query=query.encode("ascii"))
         headers = dict(self._headers)
         if self._target.auth_token is not None:
-            headers[signature.HEADER] = signature.sign(self._target.auth_token, str(url), in_body)
-        if self._target.api_key is not None and _origin(url) == _origin(self._target.voice_url):
+            headers[signature.HEADER] = signature.sign(
+                self._target.auth_token, str(url.copy_with(userinfo=b"")), in_body
+            )
+        if self._target.api_key is not None and _origin(url) == _origin(self._home):
             headers["X-API-Key"] = self._target.api_key
         request = httpx.Request(method, url, headers=headers, data=in_body if method == "POST" else None)
         self._cookies.set_cookie_header(request)
@@ -211,8 +214,7 @@ class Line:
 
     def _must_be_ours(self, url: httpx.URL) -> None:
         """The ledger watches the target's database; a booking made elsewhere could not be found again."""
-        own = _host(self._target.voice_url)
-        if _host(url) != own and url.host not in self._target.other_hosts:
+        if _host(url) != _host(self._home) and url.host not in self._target.other_hosts:
             raise CallFailed(f"the application sends the call to another host, {url.host}, and the caller stays here")
 
     @staticmethod

@@ -70,6 +70,17 @@ def test_a_wrong_token_is_refused_by_the_application_and_told_without_the_token(
     assert "stolen-token" not in repr(call)
 
 
+def test_credentials_in_the_address_are_sent_as_basic_auth_and_told_to_nobody(serve: Serve, ledger: ListLedger) -> None:
+    dentist = Dentist()
+    base_url = serve(dentist.app()).replace("//", "//anna:geheim@")
+
+    call = place_call(PERSONA, Target(base_url, "/ivr", auth_token=TOKEN), ledger)
+
+    assert call.problem is None
+    assert all(headers["authorization"].startswith("Basic ") for _, _, headers, _ in dentist.seen)
+    assert "geheim" not in repr(call)
+
+
 def test_the_ledger_is_asked_before_the_first_request(serve: Serve) -> None:
     dentist = Dentist()
     taken = ListLedger(taken=frozenset({"+12025550150"}))
