@@ -26,7 +26,7 @@ _TARGET = "http://bookings.sandbox.invalid"
 _ACTOR = "earlier cleanup"
 _STALE, _YOUNG, _ORPHANS = 40, 6, 5
 _STALE_HOURS = (30.0, 240.0)
-_YOUNG_HOURS = (1.0, 20.0)
+_YOUNG_HOURS = (1.5, 20.0)
 _ORPHAN_HOURS = (60.0, 200.0)
 _ARCHIVED_HOURS = 48.0
 _RETENTION = timedelta(hours=24)
@@ -36,7 +36,7 @@ _UTC = ZoneInfo("UTC")
 def seed_leftovers(url: str, calendar_id: str = CALENDAR_ID) -> None:
     """Leave what finished test runs of the last ten days would have left, as far as it is missing.
 
-    40 stale appointments (30 hours to 10 days old), 6 young ones (1 to 20 hours), 5 users whose appointment
+    40 stale appointments (30 hours to 10 days old), 6 young ones (1.5 to 20 hours), 5 users whose appointment
     is gone, and one calendar event whose appointment is archived.
 
     Args:
