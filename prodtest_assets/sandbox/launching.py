@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ import prodtest_assets
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety, Unreachable
 from prodtest_assets.sandbox.accounts import server_account
 from prodtest_assets.sandbox.binaries import find_binaries, readable_binaries
-from prodtest_assets.sandbox.cluster import HOST, Cluster
+from prodtest_assets.sandbox.cluster import HOST, SUPERUSER, Cluster
 from prodtest_assets.sandbox.locks import EXCLUSIVE, SHARED, is_locked, try_lock, wait_for_lock
 from prodtest_assets.sandbox.recovery import clear_remains
 from prodtest_assets.sandbox.state import ServerDirectory
@@ -32,9 +33,13 @@ _LAUNCH_SECONDS = 180
 _ANSWER_SECONDS = 15
 _PROBE_SECONDS = 0.5
 _POLL_SECONDS = 0.01
-# https://www.postgresql.org/docs/current/protocol-message-formats.html (SSLRequest): the one question a
-# server answers with a single letter before it asks for a password.
-_ARE_YOU_THERE = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+# The start of a session up to the question for the password: it takes neither the password nor one of the
+# sessions others may need. https://www.postgresql.org/docs/current/protocol-message-formats.html (StartupMessage)
+_PROTOCOL_3 = struct.pack("!I", 3 << 16)
+_ASKS_FOR_PASSWORD = b"R"
+# too_many_connections comes from a server that works:
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TOO_MANY_CONNECTIONS = b"C53300\0"
 
 
 def running_port(files: ServerDirectory) -> int | None:
@@ -152,12 +157,15 @@ def _end_supervisor(files: ServerDirectory, sign: signal.Signals) -> bool:
 
 
 def _answers(port: int) -> bool:
+    """Whether the server takes sessions; while it starts or recovers it takes connections only."""
+    greeting = _PROTOCOL_3 + f"user\0{SUPERUSER}\0database\0postgres\0\0".encode()
     try:
         with socket.create_connection((HOST, port), timeout=1) as connection:
-            connection.sendall(_ARE_YOU_THERE)
-            return connection.recv(1) in (b"N", b"S")
+            connection.sendall(struct.pack("!I", len(greeting) + 4) + greeting)
+            reply = connection.recv(1024)
     except OSError:
         return False
+    return reply.startswith(_ASKS_FOR_PASSWORD) or _TOO_MANY_CONNECTIONS in reply
 
 
 def _number_in(path: Path) -> int | None:

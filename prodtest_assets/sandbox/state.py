@@ -73,7 +73,7 @@ class ServerDirectory:
         return self.server / "data"
 
 
-def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
+def state_directory(environment: Mapping[str, str] = os.environ, checkout: Path = _CHECKOUT) -> Path:
     """Where this project keeps what outlives a command.
 
     `.prodtest/` in a checkout, else `prodtest` in `XDG_DATA_HOME`
@@ -82,6 +82,7 @@ def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
     Args:
         environment: where `XDG_DATA_HOME` is looked up.
+        checkout: the folder above this package; a checkout if a `pyproject.toml` lies there.
 
     Returns:
         An absolute path. Only the folder in `/var/tmp` is made; the others may not exist yet.
@@ -89,7 +90,7 @@ def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
     Raises:
         ConfigurationError: the folder in `/var/tmp` is somebody else's.
     """
-    wanted = _wanted_directory(environment)
+    wanted = _wanted_directory(environment, checkout)
     account = server_account()
     if account is None or account.can_enter(nearest_existing(wanted)):
         return wanted
@@ -150,9 +151,9 @@ def refuse_foreign(directory: Path) -> None:
         raise ConfigurationError(f"anybody may write to {directory}; take that right away (chmod o-w)")
 
 
-def _wanted_directory(environment: Mapping[str, str]) -> Path:
-    if (_CHECKOUT / "pyproject.toml").is_file() and os.access(_CHECKOUT, os.W_OK):
-        return _CHECKOUT / ".prodtest"
+def _wanted_directory(environment: Mapping[str, str], checkout: Path) -> Path:
+    if (checkout / "pyproject.toml").is_file() and os.access(checkout, os.W_OK):
+        return checkout / ".prodtest"
     data_home = Path(environment.get("XDG_DATA_HOME", ""))
     # The specification says to ignore relative paths.
     return (data_home if data_home.is_absolute() else Path.home() / ".local" / "share") / "prodtest"

@@ -16,7 +16,6 @@ import psutil
 import psycopg
 import pytest
 
-import prodtest_assets
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
 from prodtest_assets.sandbox.accounts import server_account
 from prodtest_assets.sandbox.binaries import Binaries, copied_binaries, find_binaries, readable_binaries
@@ -38,13 +37,12 @@ with private_postgres(Path(sys.argv[1])) as server:
 @contextmanager
 def another_user(directory: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that uses the server of `directory` until it is told to end; its first line is the port."""
-    root = Path(prodtest_assets.__file__).parent.parent
     with subprocess.Popen(
         [sys.executable, "-c", _USER, directory],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         try:
             yield process
@@ -219,6 +217,19 @@ def test_a_killed_server_is_started_again_by_the_next_user(server_directory: Pat
         with use(server_directory) as successor:
             assert what_was_kept(successor) == 42
     assert soon(all_gone(server_directory))
+
+
+def test_a_user_who_comes_while_the_server_recovers_from_a_killed_session_waits_for_it(
+    server_directory: Path,
+) -> None:
+    with use(server_directory) as server:
+        keep_something(server)
+        for _ in range(5):
+            for child in the_server(server_directory).children()[:1]:
+                child.kill()
+                child.wait(5)
+            with use(server_directory) as successor:
+                assert what_was_kept(successor) == 42
 
 
 def test_all_its_processes_killed_at_once_do_no_harm(server_directory: Path) -> None:
@@ -408,16 +419,29 @@ def test_binaries_in_a_closed_folder_are_copied_to_where_the_server_can_read_the
     assert process.wait(10) == 0
 
 
-def test_state_lies_in_the_checkout_where_the_server_can_reach_it() -> None:
-    account = server_account()
-    checkout = Path(prodtest_assets.__file__).resolve().parent.parent
+def test_state_lies_in_the_checkout_else_in_the_data_folder_of_the_user(server_directory: Path) -> None:
+    server_directory.mkdir()
+    server_directory.chmod(0o755)
+    environment = {"XDG_DATA_HOME": os.fspath(server_directory / "data")}
 
-    state = state_directory({})
+    assert state_directory(environment, server_directory) == server_directory / "data" / "prodtest"
+    (server_directory / "pyproject.toml").touch()
+    assert state_directory(environment, server_directory) == server_directory / ".prodtest"
 
-    if account is None or account.can_enter(checkout):
-        assert state == checkout / ".prodtest"
-    else:
+
+def test_state_that_the_server_could_not_reach_lies_in_var_tmp(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "pyproject.toml").touch()
+
+    state = state_directory({}, closed)
+
+    if os.geteuid() == 0:
         assert state.parent == Path("/var/tmp")
+        assert state.stat().st_uid == 0
+        state.rmdir()
+    else:
+        assert state == closed / ".prodtest"
 
 
 def cluster_in(directory: Path, binaries: Binaries | None = None) -> Cluster:
