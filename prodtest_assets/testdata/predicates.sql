@@ -22,7 +22,7 @@ exempt AS (
     SELECT h.run_id, h.table_oid, h.row_id FROM prodtest.hold h
     WHERE h.released_at IS NULL AND h.until > clock_timestamp()
 ),
-archived_booking AS (
+archived_booking AS NOT MATERIALIZED (
     SELECT cleanup_id, row_id, archived_at, event_removed_at, (content ->> 'user_id')::bigint AS user_id,
            content ->> 'google_event_id' AS google_event_id
     FROM prodtest.archived_row WHERE table_oid = 'public.appointments'::regclass
@@ -56,17 +56,21 @@ known AS MATERIALIZED (
     WHERE NOT a.is_test_data {only_appointments}
 ),
 owner AS MATERIALIZED (
+    -- LATERAL keeps to the indexes: what this reads grows with the test rows, never with the customers'.
     SELECT u.id, u.full_name, u.mobile,
            {reserved:u.mobile} AS has_reserved_number,
            u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
            {digits:u.mobile} IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
-           EXISTS (SELECT 1 FROM public.appointments c WHERE c.user_id = u.id AND NOT c.is_test_data
-                   AND c.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL))
-               AS has_customer_rows,
+           customer_row.id IS NOT NULL AS has_customer_rows,
            {digits:u.mobile} IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
                AS is_of_live_run
-    FROM public.users u WHERE u.id IN (SELECT user_id FROM known)
+    FROM (SELECT DISTINCT user_id FROM known) k
+    CROSS JOIN LATERAL (SELECT * FROM public.users WHERE id = k.user_id OFFSET 0) u
+    LEFT JOIN LATERAL (
+        SELECT c.id FROM public.appointments c WHERE c.user_id = k.user_id AND NOT c.is_test_data
+        AND c.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL) LIMIT 1
+    ) customer_row ON true
 ),
 judged AS MATERIALIZED (
     SELECT k.*, o.mobile, o.has_reserved_number,
@@ -97,33 +101,40 @@ candidate AS MATERIALIZED (
         UNION SELECT unnest({named_users})
     ) every WHERE true {only_users}
 ),
+judged_of_user AS MATERIALIZED (
+    SELECT user_id, count(*) FILTER (WHERE verdict = ANY ({scopes})) AS going,
+           count(*) FILTER (WHERE NOT is_test_data) AS proven
+    FROM judged GROUP BY user_id
+),
+calls AS MATERIALIZED (
+    SELECT l.user_id, min(l.opened_at) AS first_opened_at, bool_or(l.run_state IN ('mine', 'dead')) AS in_reach,
+           bool_or(l.run_state = 'live') AS is_live, bool_or(l.run_id IN (SELECT e.run_id FROM exempt e)) AS is_exempt
+    FROM ledger l WHERE l.user_id IN (SELECT id FROM candidate) GROUP BY l.user_id
+),
 tenant AS MATERIALIZED (
-    SELECT u.id, u.full_name, u.mobile, u.created_at,
-           {reserved:u.mobile} AS has_reserved_number,
-           {digits:u.mobile} AS digits,
-           bookings.present, bookings.present - bookings.going AS staying, bookings.customers,
-           calls.first_opened_at, calls.is_ledgered, calls.in_reach, calls.is_live,
-           EXISTS (SELECT 1 FROM archived_booking b WHERE b.user_id = u.id) AS has_archived_rows
-    FROM candidate c JOIN public.users u ON u.id = c.id
+    SELECT u.id, u.mobile, u.created_at, {reserved:u.mobile} AS has_reserved_number, {digits:u.mobile} AS digits,
+           bookings.present, bookings.present - coalesce(j.going, 0) AS staying,
+           bookings.unmarked - coalesce(j.proven, 0) AS customers,
+           c.user_id IS NOT NULL AS is_ledgered, c.first_opened_at, coalesce(c.in_reach, false) AS in_reach,
+           coalesce(c.is_live, false) AS is_live, coalesce(c.is_exempt, false) AS is_exempt,
+           archived.row_id IS NOT NULL AS has_archived_rows
+    FROM candidate
+    CROSS JOIN LATERAL (SELECT * FROM public.users WHERE id = candidate.id OFFSET 0) u
     CROSS JOIN LATERAL (
-        SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data AND j.id IS NULL) AS customers,
-               count(j.id) FILTER (WHERE j.verdict = ANY ({scopes})) AS going
-        FROM public.appointments a LEFT JOIN judged j ON j.id = a.id WHERE a.user_id = u.id
+        SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
+        FROM public.appointments a WHERE a.user_id = candidate.id
     ) bookings
+    LEFT JOIN judged_of_user j ON j.user_id = candidate.id
+    LEFT JOIN calls c ON c.user_id = candidate.id
     LEFT JOIN LATERAL (
-        SELECT min(l.opened_at) AS first_opened_at, count(*) > 0 AS is_ledgered,
-               coalesce(bool_or(l.run_state IN ('mine', 'dead')), false) AS in_reach,
-               coalesce(bool_or(l.run_state = 'live'), false) AS is_live,
-               array_agg(l.run_id) AS runs
-        FROM ledger l WHERE l.user_id = u.id
-    ) calls ON true
+        SELECT b.row_id FROM archived_booking b WHERE b.user_id = candidate.id LIMIT 1
+    ) archived ON true
 ),
 judged_user AS MATERIALIZED (
     SELECT t.*,
            CASE WHEN t.staying > 0 THEN 'in_use'
-                WHEN t.id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.users'::regclass)
-                  OR EXISTS (SELECT 1 FROM ledger l JOIN exempt e ON e.run_id = l.run_id WHERE l.user_id = t.id)
-                    THEN 'held'
+                WHEN t.is_exempt
+                  OR t.id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.users'::regclass) THEN 'held'
                 WHEN t.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.is_open AND l.run_state <> 'dead')
                     THEN 'open_call'
                 WHEN t.is_live THEN 'live'

@@ -34,7 +34,7 @@ marked AS (
     SELECT *, now() - created_at AS age, cancelled_at IS NOT NULL OR status = 'cancelled' AS is_cancelled
     FROM judged WHERE is_test_data
 ),
-bookings AS (
+totals AS (
     SELECT count(*) AS total, count(*) FILTER (WHERE NOT is_cancelled) AS active,
            count(*) FILTER (WHERE is_cancelled) AS cancelled, min(created_at) AS oldest, max(created_at) AS newest,
            count(*) FILTER (WHERE age >= '0' AND age < '1 hour') AS under_1,
@@ -74,8 +74,8 @@ events AS (
     SELECT count(*) AS pending_events FROM archived_booking
     WHERE google_event_id IS NOT NULL AND event_removed_at IS NULL
 )
-SELECT now() AS taken_at, {cutoff} AS cutoff, bookings.*, remains.*, people.*, trend.*, events.*
-FROM bookings, remains, people, trend, events
+SELECT now() AS taken_at, {cutoff} AS cutoff, totals.*, remains.*, people.*, trend.*, events.*
+FROM totals, remains, people, trend, events
 
 -- name: storage
 -- Bytes, as the server knows them: what the test rows themselves take, what their tables and indexes take.
