@@ -14,7 +14,6 @@ from prodtest_assets.errors import (
     CanaryMissing,
     ConfigurationError,
     NumberTaken,
-    PlanDrifted,
     ProdtestError,
     RefusedForSafety,
     RunClosed,
@@ -32,7 +31,6 @@ _OUR_CODES: dict[str, type[ProdtestError]] = {
     "PT004": CanaryMissing,
     "PT005": CanaryMissing,
     "PT006": RefusedForSafety,
-    "PT007": PlanDrifted,
     "PT008": RefusedForSafety,
 }
 

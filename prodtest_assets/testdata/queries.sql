@@ -1,4 +1,4 @@
--- Every statement that reads. What writes stands in functions.sql; what a row is, in predicates.sql.
+-- Every statement that reads. What writes stands in functions/; what a row is, in predicates.sql.
 -- {cutoff} is the parameter `cutoff`, or else the database's now() less the parameter `retention`.
 
 -- name: connection_facts

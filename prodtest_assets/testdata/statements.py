@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import LiteralString
 
 _NAMED = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -44,8 +45,16 @@ def query(name: str, *, with_schema: bool = True) -> LiteralString:
 
 
 def functions() -> LiteralString:
-    """The text of `functions.sql` with the shared predicates filled in."""
-    return _fill(_read("functions.sql"), _IN_FUNCTIONS, "prodtest.is_reserved_number({0})")
+    """The statements that install every function of schema `prodtest`.
+
+    They are the one door to the application's tables: nothing else in this project inserts into the ledger,
+    marks, archives, deletes or restores a row. Every function fixes its search_path and names schemas in full.
+    Its errors carry a code of class PT, which `connection.py` turns into ours.
+    """
+    files_in_order = sorted(entry.name for entry in _folder().joinpath("functions").iterdir())
+    text = "\n".join(_read(f"functions/{name}") for name in files_in_order if name.endswith(".sql"))
+    # The bodies name each other, so they can only be checked when all of them stand.
+    return "SET LOCAL check_function_bodies = off;\n" + _fill(text, _IN_FUNCTIONS, "prodtest.is_reserved_number({0})")
 
 
 def _fill(text: str, values: Mapping[str, str], reserved: str) -> str:
@@ -82,7 +91,11 @@ def _blocks(file: str) -> dict[str, str]:
 
 @cache
 def _read(file: str) -> str:
-    return files("prodtest_assets.testdata").joinpath(file).read_text(encoding="utf-8")
+    return _folder().joinpath(file).read_text(encoding="utf-8")
+
+
+def _folder() -> Traversable:
+    return files("prodtest_assets.testdata")
 
 
 def reserved_number_function(pattern: str) -> LiteralString:

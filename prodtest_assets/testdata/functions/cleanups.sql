@@ -1,0 +1,87 @@
+-- Cleanups: the execution of a plan, batch by batch, and a test taking back its own call.
+
+CREATE OR REPLACE FUNCTION prodtest.open_cleanup(p_cleanup uuid, p_plan uuid, p_actor text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM prodtest.hold_lease(p_cleanup);
+    -- Only one cleanup runs at a time: whatever is still unfinished was killed.
+    UPDATE prodtest.cleanup_run SET stop_reason = 'failed', finished_at = clock_timestamp()
+    WHERE finished_at IS NULL AND plan_id IS NOT NULL;
+    INSERT INTO prodtest.cleanup_run (id, plan_id, actor) VALUES (p_cleanup, p_plan, p_actor);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.finish_cleanup(p_cleanup uuid, p_stop_reason text, p_proof jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE prodtest.cleanup_run SET finished_at = clock_timestamp(), stop_reason = p_stop_reason, proof = p_proof
+    WHERE id = p_cleanup AND finished_at IS NULL
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.adopt_unmarked(p_cleanup uuid, p_run uuid) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Mark the rows that calls of this run, of dead runs or of finished runs provably made and the application left unmarked.
+DECLARE
+    p_cutoff timestamptz := 'infinity';
+    v_named bigint[] := '{}';
+    v_ids bigint[];
+BEGIN
+    PERFORM prodtest.hold_lease(p_cleanup);
+    WITH {sources}, {judged_appointments}
+    SELECT array_agg(j.id) INTO v_ids FROM judged j
+    WHERE NOT j.is_test_data AND j.verdict NOT IN ('held', 'live');
+    RETURN prodtest.adopt(v_ids);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.adopt(p_ids bigint[]) RETURNS bigint[]
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- Only rows with proof in the ledger; the call remembers that the mark is ours.
+    WITH adopted AS (
+        UPDATE public.appointments a SET is_test_data = true
+        FROM prodtest.test_call c WHERE c.appointment_id = a.id AND a.id = ANY (p_ids) AND NOT a.is_test_data
+        RETURNING a.id
+    ),
+    noted AS (
+        UPDATE prodtest.test_call c SET adopted_at = clock_timestamp() FROM adopted WHERE c.appointment_id = adopted.id
+    )
+    SELECT coalesce(array_agg(id), '{}') FROM adopted
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.remove_batch(p_cleanup uuid, p_place int, p_wait boolean)
+RETURNS TABLE (table_name text, planned int, removed int) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Archive and delete one batch of the cleanup's plan in the caller's transaction.
+DECLARE
+    v_plan prodtest.plan;
+    v_batch prodtest.plan_batch;
+    v_removed int;
+BEGIN
+    PERFORM prodtest.hold_lease(p_cleanup);
+    SELECT p.* INTO STRICT v_plan FROM prodtest.plan p JOIN prodtest.cleanup_run c ON c.plan_id = p.id WHERE c.id = p_cleanup;
+    SELECT b.* INTO STRICT v_batch FROM prodtest.plan_batch b WHERE b.plan_id = v_plan.id AND b.place = p_place;
+    IF v_batch.table_oid = 'public.users'::regclass THEN
+        v_removed := prodtest.archive_users(p_cleanup, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
+    ELSE
+        v_removed := prodtest.archive_appointments(p_cleanup, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
+    END IF;
+    RETURN QUERY SELECT (SELECT relname::text FROM pg_class WHERE oid = v_batch.table_oid), cardinality(v_batch.row_ids), v_removed;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.remove_call(p_call text) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- A test takes back what its own call left; no lease, since it reaches nothing but that call's rows. The
+-- archive files it under the run, which finish_run closes.
+DECLARE
+    v_call prodtest.test_call;
+    v_removed int;
+BEGIN
+    SELECT * INTO v_call FROM prodtest.test_call WHERE call_sid = p_call AND outcome <> 'open';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no closed call % in the ledger', p_call USING ERRCODE = 'PT009';
+    END IF;
+    INSERT INTO prodtest.cleanup_run (id, actor) VALUES (v_call.run_id, 'test') ON CONFLICT (id) DO NOTHING;
+    PERFORM prodtest.adopt(ARRAY[v_call.appointment_id]);
+    v_removed := prodtest.archive_appointments(v_call.run_id, ARRAY[v_call.appointment_id], 'call', '-infinity', v_call.run_id, true);
+    RETURN v_removed + prodtest.archive_users(v_call.run_id, ARRAY[v_call.user_id], 'call', '-infinity', v_call.run_id, true);
+END
+$$;

@@ -1,0 +1,67 @@
+-- Plans: which rows may go, stored in batches of ids, oldest rows first.
+
+CREATE OR REPLACE FUNCTION prodtest.make_plan(
+    p_plan uuid, p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[],
+    p_limit int, p_batch_size int, p_actor text
+) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Store which rows may go, in batches of ids, oldest row first; p_limit rows in all tables at most.
+BEGIN
+    INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, actor)
+    VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_actor);
+    WITH reachable AS (
+        SELECT table_oid, id, verdict, row_number() OVER (ORDER BY table_oid = 'public.users'::regclass, aged_from, id) AS place
+        FROM prodtest.reachable(p_scope, p_cutoff, p_run, p_named, p_named_users)
+    ),
+    batched AS (
+        SELECT *, (row_number() OVER (PARTITION BY table_oid, verdict ORDER BY id) - 1) / p_batch_size AS batch
+        FROM reachable WHERE p_limit IS NULL OR place <= p_limit
+    )
+    INSERT INTO prodtest.plan_batch (plan_id, place, table_oid, scope, row_ids)
+    SELECT p_plan, row_number() OVER (ORDER BY table_oid = 'public.users'::regclass, verdict, batch), table_oid, verdict,
+           array_agg(id ORDER BY id)
+    FROM batched GROUP BY table_oid, verdict, batch;
+    UPDATE prodtest.plan SET counts = (
+        SELECT coalesce(jsonb_object_agg(t, n), '{}') FROM (
+            SELECT (SELECT relname FROM pg_class WHERE oid = b.table_oid) AS t, sum(cardinality(b.row_ids)) AS n
+            FROM prodtest.plan_batch b WHERE b.plan_id = p_plan GROUP BY b.table_oid) c)
+    WHERE id = p_plan;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.reachable(
+    p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[]
+) RETURNS TABLE (table_oid regclass, id bigint, verdict text, aged_from timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_scopes text[] := prodtest.verdicts_of(p_scope);
+    v_named bigint[] := p_named;
+    v_named_users bigint[] := p_named_users;
+BEGIN
+    RETURN QUERY WITH {sources}, {judged_appointments},
+    {judged_users}
+    SELECT 'public.appointments'::regclass, j.id, j.verdict, j.aged_from FROM judged j WHERE j.verdict = ANY (v_scopes)
+    UNION ALL
+    SELECT 'public.users'::regclass, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
+    FROM judged_user u WHERE u.verdict = ANY (v_scopes);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.verdicts_of(p_scope text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Every cleanup also takes what calls of this run or of a dead run left.
+    SELECT CASE p_scope WHEN 'stale' THEN ARRAY['stale', 'call'] WHEN 'call' THEN ARRAY['call']
+                        WHEN 'named' THEN ARRAY['named'] END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.drift(p_plan uuid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Rows within reach now that the plan does not hold, per table; empty when nothing was added.
+    SELECT coalesce(jsonb_object_agg(t, n), '{}') FROM (
+        SELECT (SELECT relname FROM pg_class WHERE oid = r.table_oid) AS t, count(*) AS n
+        FROM prodtest.plan p
+        CROSS JOIN LATERAL prodtest.reachable(p.scope, p.cutoff, p.run_id, p.named, p.named_users) r
+        LEFT JOIN (SELECT b.table_oid, unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan) planned
+               ON planned.table_oid = r.table_oid AND planned.id = r.id
+        WHERE p.id = p_plan AND planned.id IS NULL GROUP BY r.table_oid) c
+$$;

@@ -1,0 +1,121 @@
+-- Removal: lock, look again, archive and delete in one transaction. Every DELETE of this project stands here.
+
+CREATE OR REPLACE FUNCTION prodtest.archive_appointments(
+    p_cleanup uuid, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid, p_wait boolean
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_named bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
+    v_ids bigint[];
+    v_gone int;
+    v_kept int;
+BEGIN
+    -- Locks first, in an order of their own: a mark lifted while this waits is seen by the statement below.
+    IF p_wait THEN
+        SELECT array_agg(l.id) INTO v_ids FROM (
+            SELECT a.id FROM public.appointments a WHERE a.id = ANY (p_ids) AND a.is_test_data ORDER BY a.id FOR UPDATE) l;
+    ELSE
+        SELECT array_agg(l.id) INTO v_ids FROM (
+            SELECT a.id FROM public.appointments a WHERE a.id = ANY (p_ids) AND a.is_test_data ORDER BY a.id
+            FOR UPDATE SKIP LOCKED) l;
+    END IF;
+    v_ids := prodtest.without_references('public.appointments'::regclass, v_ids);
+    WITH {sources},
+    {judged_appointments:by_id},
+    gone AS (
+        DELETE FROM public.appointments a USING judged j
+        WHERE a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
+        RETURNING a.*
+    ),
+    kept AS (
+        INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content, adopted)
+        SELECT p_cleanup, 'public.appointments'::regclass, g.id, to_jsonb(g),
+               EXISTS (SELECT 1 FROM ledger l WHERE l.appointment_id = g.id AND NOT l.marked_by_app)
+        FROM gone g RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;
+    RETURN prodtest.note_removal(p_cleanup, 'appointments', v_gone, v_kept);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.archive_users(
+    p_cleanup uuid, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid, p_wait boolean
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- A locked parent takes no new children; those that came before the lock are seen by the next statement.
+DECLARE
+    v_named bigint[] := '{}';
+    v_named_users bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
+    v_scopes text[] := '{}';
+    v_ids bigint[];
+    v_gone int;
+    v_kept int;
+BEGIN
+    IF p_wait THEN
+        SELECT array_agg(l.id) INTO v_ids FROM (
+            SELECT u.id FROM public.users u WHERE u.id = ANY (p_ids) ORDER BY u.id FOR UPDATE) l;
+    ELSE
+        SELECT array_agg(l.id) INTO v_ids FROM (
+            SELECT u.id FROM public.users u WHERE u.id = ANY (p_ids) ORDER BY u.id FOR UPDATE SKIP LOCKED) l;
+    END IF;
+    v_ids := prodtest.without_references('public.users'::regclass, v_ids);
+    WITH {sources},
+    {judged_appointments:by_user},
+    {judged_users:by_id},
+    gone AS (
+        DELETE FROM public.users u USING judged_user j
+        WHERE u.id = j.id AND j.present = 0 AND j.verdict = p_verdict
+        RETURNING u.*
+    ),
+    kept AS (
+        INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
+        SELECT p_cleanup, 'public.users'::regclass, g.id, to_jsonb(g) FROM gone g RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;
+    RETURN prodtest.note_removal(p_cleanup, 'users', v_gone, v_kept);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.without_references(p_table regclass, p_ids bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- The ids that no row of any table refers to, whatever its foreign key would do on delete.
+DECLARE
+    v_key record;
+    v_ids bigint[] := p_ids;
+BEGIN
+    FOR v_key IN
+        SELECT c.conrelid::regclass AS child, a.attname AS child_column, r.attname AS parent_column
+        FROM pg_constraint c
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+        JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = c.confkey[1]
+        WHERE c.contype = 'f' AND c.confrelid = p_table
+    LOOP
+        EXECUTE format('SELECT array_agg(p.id) FROM %s p WHERE p.id = ANY ($1)
+                        AND NOT EXISTS (SELECT 1 FROM %s c WHERE c.%I = p.%I)',
+                       p_table, v_key.child, v_key.child_column, v_key.parent_column)
+        INTO v_ids USING v_ids;
+    END LOOP;
+    RETURN v_ids;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.note_removal(p_cleanup uuid, p_table text, p_gone int, p_kept int) RETURNS int
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_gone <> p_kept THEN
+        RAISE EXCEPTION '% rows removed from %, % archived', p_gone, p_table, p_kept USING ERRCODE = 'PT008';
+    END IF;
+    UPDATE prodtest.cleanup_run
+    SET deleted = jsonb_set(deleted, ARRAY[p_table], to_jsonb(coalesce((deleted ->> p_table)::int, 0) + p_gone)),
+        transactions = transactions || pg_current_xact_id()::text
+    WHERE id = p_cleanup AND finished_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no unfinished cleanup %', p_cleanup USING ERRCODE = 'PT009';
+    END IF;
+    RETURN p_gone;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.event_removed(p_cleanup uuid, p_row bigint) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE prodtest.archived_row SET event_removed_at = clock_timestamp()
+    WHERE cleanup_id = p_cleanup AND row_id = p_row AND table_oid = 'public.appointments'::regclass
+$$;
