@@ -206,8 +206,12 @@ class Cluster:
         with self.directory.log.open("rb") as log:
             log.seek(begin)
             said = log.read().decode(errors="replace")
-        found: list[str] = re.findall(r"(?:FATAL|PANIC|ERROR|error):\s+(.*)", said)
-        return found[-1] if found else f"it ended without a word, see {self.directory.log}"
+        # The first complaint is the cause; a full disk is followed by complaints about the consequences.
+        found = re.search(r"(?:FATAL|PANIC|ERROR|error):\s+(.*)", said)
+        if found is None:
+            return f"it ended without a word, see {self.directory.log}"
+        hint = re.match(r"\n.*HINT:\s+(.*)", said[found.end() :])
+        return f"{found[1]} ({hint[1]})" if hint else found[1]
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

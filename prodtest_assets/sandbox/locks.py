@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,19 +104,28 @@ def release(descriptor: int) -> None:
 
 
 @contextmanager
-def held(path: Path, seconds: float) -> Iterator[None]:
+def held(path: Path, seconds: float, make_directory: Callable[[], object] | None = None) -> Iterator[None]:
     """Hold `path` exclusively.
 
     Args:
         path: the lock file.
         seconds: how long to wait at most.
+        make_directory: makes the directory of `path`, again when another process removes it meanwhile.
 
     Raises:
         Unreachable: another process kept the lock all that time.
         OSError: the file cannot be made or opened.
     """
+    deadline = time.monotonic() + seconds
     while True:
-        descriptor = open_lock(path)
+        if make_directory is not None:
+            make_directory()
+        try:
+            descriptor = open_lock(path)
+        except FileNotFoundError:
+            if make_directory is None or time.monotonic() > deadline:
+                raise
+            continue
         try:
             if not wait_for_lock(descriptor, EXCLUSIVE, seconds):
                 raise Unreachable(f"another process has held {path} for {seconds:.0f} s")

@@ -162,21 +162,20 @@ def remove_private_postgres(directory: Path) -> None:
 
 def _join(files: ServerDirectory, *, fresh: bool, settings: Mapping[str, str]) -> tuple[PostgresServer, int]:
     """The server, and the lock that keeps it alive."""
-    with _clear_errors(files):
-        made = _make_home(files)
-        with held(files.start_lock, _START_SECONDS):
-            seat = open_lock(files.users_lock)
-            try:
-                if fresh:
-                    start_over(files, seat)
-                if not wait_for_lock(seat, SHARED, STOP_SECONDS):
-                    raise Unreachable(f"PostgreSQL in {files.path} has been stopping for {STOP_SECONDS} s")
-                return _server(files, running_port(files) or launch(files, settings)), seat
-            except BaseException as error:
-                release(seat)
-                if isinstance(error, Exception):
-                    _unmake(made)
-                raise
+    made: list[Path] = []
+    with _clear_errors(files), held(files.start_lock, _START_SECONDS, lambda: made.extend(_make_home(files))):
+        seat = open_lock(files.users_lock)
+        try:
+            if fresh:
+                start_over(files, seat)
+            if not wait_for_lock(seat, SHARED, STOP_SECONDS):
+                raise Unreachable(f"PostgreSQL in {files.path} has been stopping for {STOP_SECONDS} s")
+            return _server(files, running_port(files) or launch(files, settings)), seat
+        except BaseException as error:
+            release(seat)
+            if isinstance(error, Exception):
+                _unmake(made)
+            raise
 
 
 def _server(files: ServerDirectory, port: int) -> PostgresServer:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -392,6 +393,19 @@ def test_a_setting_postgresql_refuses_is_one_clear_line_and_leaves_nothing(serve
     assert "\n" not in str(caught.value)
     assert soon(all_gone(server_directory))
     assert not server_directory.exists()
+
+
+def test_a_start_that_fails_does_not_take_the_directory_from_one_that_waits(server_directory: Path) -> None:
+    def fail() -> None:
+        with pytest.raises(ConfigurationError, match="no_such_setting"):
+            use(server_directory, no_such_setting="1").__enter__()
+
+    with ThreadPoolExecutor() as pool:
+        failing = pool.submit(fail)
+        assert soon(server_directory.exists)
+        with use(server_directory) as server:
+            assert the_answer(server) == 42
+        failing.result()
 
 
 def test_removing_the_directory_under_a_running_server_ends_it(server_directory: Path) -> None:
