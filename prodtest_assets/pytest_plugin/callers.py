@@ -1,0 +1,116 @@
+"""What the fixture `caller` hands to a test: a telephone whose calls are remembered and taken back."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from prodtest_assets.caller import Call, Persona
+from prodtest_assets.errors import ProdtestError
+from prodtest_assets.pytest_plugin.accuracy import Difference, differences
+from prodtest_assets.pytest_plugin.calls import Calls, Notebook
+from prodtest_assets.pytest_plugin.context import CallContext
+from prodtest_assets.testdata.models import StoredBooking
+
+_PERSONA = "books_an_appointment"
+
+
+class Caller:
+    """Phones the application, and knows what each call left in the database.
+
+    Raises:
+        RefusedForSafety: the database may not be written to, so nobody may call.
+        ConfigurationError, Unreachable: the database does not open.
+    """
+
+    def __init__(self, calls: Calls, context: CallContext) -> None:
+        self._calls = calls
+        self._context = context
+        self._ledger = calls.ledger()
+        self._notebook = Notebook(self._ledger)
+
+    def call(self, persona: Persona) -> Call:
+        """Place one call.
+
+        Raises:
+            RefusedForSafety: it must not be placed; no request was sent.
+            Unreachable: nothing listens at the target.
+        """
+        return self._calls.place(persona, self._notebook)
+
+    def call_at_once(self, personas: Sequence[Persona]) -> list[Call]:
+        """Place one call for each of `personas`, all at the same time; the answers are in their order.
+
+        Raises:
+            RefusedForSafety, Unreachable: as `call`, after all calls have ended.
+        """
+        with ThreadPoolExecutor(max_workers=len(personas), thread_name_prefix="call") as threads:
+            return list(threads.map(self.call, personas))
+
+    def book(
+        self,
+        start: datetime | None = None,
+        *,
+        duration_min: int = 30,
+        number: str | None = None,
+        name: str | None = None,
+    ) -> Call:
+        """Call and ask for an appointment.
+
+        Args:
+            start: timezone-aware; a slot that no other call of this run wants if None.
+            duration_min: minutes.
+            number: reserved for tests, E.164; drawn if None.
+            name: letters and spaces; drawn if None.
+
+        Raises:
+            RefusedForSafety, Unreachable: as `call`.
+        """
+        return self.call(self.persona(start, duration_min=duration_min, number=number, name=name))
+
+    def persona(
+        self,
+        start: datetime | None = None,
+        *,
+        duration_min: int = 30,
+        number: str | None = None,
+        name: str | None = None,
+    ) -> Persona:
+        """Who would call with the arguments of `book`."""
+        return Persona(
+            key=_PERSONA,
+            start=start or self._context.draw_start(duration_min),
+            duration_min=duration_min,
+            number=number,
+            name=name,
+        )
+
+    def stored(self, call: Call) -> StoredBooking | None:
+        """What the database holds for a call; None when no row is provably its."""
+        return self._ledger.stored_booking(call.call_sid)
+
+    def differences(self, call: Call) -> tuple[Difference, ...]:
+        """What was stored other than it was said. A call without a row differs in one field, `row`."""
+        stored = self.stored(call)
+        if stored is None:
+            return (Difference("row", "one appointment", "none"),)
+        return differences(call, stored, self._context.zone)
+
+    def remove(self, call: Call) -> int:
+        """Archive and delete what a call left, before the test ends. Returns the number of rows removed."""
+        return self._calls.remove(call.call_sid)
+
+    def remove_all(self) -> None:
+        """Take back what all calls of this test left; one that cannot be removed does not keep the others.
+
+        Raises:
+            ProdtestError: the first problem.
+        """
+        problems = []
+        for call_sid in reversed(self._notebook.opened):
+            try:
+                self._calls.remove(call_sid)
+            except ProdtestError as error:
+                problems.append(error)
+        self._calls.remove_events()
+        if problems:
+            raise problems[0]

@@ -1,0 +1,81 @@
+"""One run of a suite: how its tests ended, and its end."""
+
+from typing import Literal
+from uuid import UUID
+
+import pytest
+
+from prodtest_assets.errors import ProdtestError
+from prodtest_assets.pytest_plugin.calls import Calls
+from prodtest_assets.pytest_plugin.context import Slots
+from prodtest_assets.pytest_plugin.deployment import Deployment
+
+Outcome = Literal["passed", "failed", "skipped"]
+
+
+class SuiteRun:
+    """The part of the plugin that lives as long as the session.
+
+    Attributes:
+        deployment: what is tested.
+        calls: what was and will be placed.
+    """
+
+    PLUGIN_NAME = "prodtest-run"
+
+    def __init__(self, run_id: UUID) -> None:
+        self.deployment = Deployment()
+        self.calls = Calls(run_id, self.deployment)
+        self._outcomes: dict[str, Outcome] = {}
+        self._slots: Slots | None = None
+
+    def slots(self) -> Slots:
+        """The appointments callers may ask for; one for the whole run, so that no two want the same."""
+        if self._slots is None:
+            self._slots = Slots(self.deployment.settings.zone)
+        return self._slots
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a test ended; a test that passed and could not clean up has failed."""
+        if report.failed:
+            self._outcomes[report.nodeid] = "failed"
+        elif report.when == "call" or report.skipped:
+            self._outcomes.setdefault(report.nodeid, report.outcome)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Close the run, after the last fixture has been torn down."""
+        try:
+            self.calls.finish(
+                self._outcome(exitstatus),
+                passed=self._count("passed"),
+                failed=self._count("failed"),
+                skipped=self._count("skipped"),
+            )
+        except ProdtestError as error:
+            self.calls.notes.append(str(error))
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        finally:
+            self.deployment.close()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show what no single test can be blamed for."""
+        if self.calls.notes:
+            terminalreporter.section("production booking tests")
+            for note in dict.fromkeys(self.calls.notes):
+                terminalreporter.line(note)
+
+    def _outcome(self, exitstatus: int) -> str:
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            return "abandoned"
+        return "passed" if exitstatus == pytest.ExitCode.OK and self._count("passed") else "failed"
+
+    def _count(self, outcome: Outcome) -> int:
+        return sum(1 for ended in self._outcomes.values() if ended == outcome)
+
+
+def run_of(config: pytest.Config) -> SuiteRun:
+    """The run that `config` leads."""
+    run = config.pluginmanager.get_plugin(SuiteRun.PLUGIN_NAME)
+    assert isinstance(run, SuiteRun)  # pytest_configure has registered it
+    return run
