@@ -1,0 +1,70 @@
+"""From settings to what the rules take: a database, the permission to write, a policy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from prodtest_assets.errors import ConfigurationError
+from prodtest_assets.settings import Settings, load_settings
+from prodtest_assets.testdata.connection import Database, normalize_url, open_database
+from prodtest_assets.testdata.guard import WriteRules
+from prodtest_assets.testdata.identity import ReservedNumbers
+
+
+def settings_for(*, db_url: str | None = None, allow_database: str | None = None) -> Settings:
+    """The settings, where what stands on the command line wins.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    return load_settings(db_url=db_url, allow_database=allow_database)
+
+
+def database_url(settings: Settings) -> str:
+    """The booking database's URL.
+
+    Raises:
+        ConfigurationError: none is configured, or it is no PostgreSQL URL.
+    """
+    if settings.db_url is None:
+        raise ConfigurationError("no database: set PRODUCTION_DB_URL or give --db-url")
+    return normalize_url(settings.db_url.get_secret_value())
+
+
+def reserved_numbers(settings: Settings) -> ReservedNumbers:
+    """The numbers that belong to tests.
+
+    Raises:
+        ConfigurationError: a range of PRODTEST_RESERVED_NUMBERS cannot be read.
+    """
+    return ReservedNumbers.with_ranges(settings.reserved_numbers)
+
+
+@contextmanager
+def booking_database(settings: Settings) -> Iterator[Database]:
+    """The booking database, connected.
+
+    Raises:
+        ConfigurationError: no URL, or user, password or database name are wrong.
+        Unreachable: nobody answers.
+    """
+    with open_database(database_url(settings), reserved=reserved_numbers(settings)) as database:
+        yield database
+
+
+def write_rules(settings: Settings) -> WriteRules:
+    """What the person who runs this has said about writing."""
+    return WriteRules(
+        test_mode=settings.test_mode,
+        allow_database=settings.allow_database,
+        expected_system_id=settings.expected_system_id,
+    )
+
+
+def retention(settings: Settings, older_than: float | None) -> timedelta:
+    """How long a test row may live.
+
+    Args:
+        older_than: hours from the command line, which win; 0 is legal.
+    """
+    return timedelta(hours=settings.retention_hours if older_than is None else older_than)

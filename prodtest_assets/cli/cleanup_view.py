@@ -1,0 +1,159 @@
+"""What a cleanup will do or has done: for people, as JSON, and as an exit code."""
+
+from collections.abc import Mapping
+
+import click
+
+from prodtest_assets.cli.events import EventsRemoved
+from prodtest_assets.cli.output import counted, instant, per_table, say, show, show_json, show_table
+from prodtest_assets.errors import RefusedForSafety
+from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, StopReason
+
+_VERDICTS: Mapping[str, str] = {
+    "in_use": "still has appointments that stay",
+    "held": "on hold",
+    "live": "a run that is at work made it",
+    "open_call": "a call at work holds the number",
+    "suspect": "it is in doubt whose it is; give its --id if it is meant",
+    "future": "created in the future; give its --id if it is meant",
+    "young": "younger than the retention",
+    "stale": "not asked for",
+    "call": "not asked for",
+}
+
+
+def exit_code(report: CleanupReport) -> int:
+    """The documented exit code of a cleanup's stop reason."""
+    if report.stop_reason is StopReason.REFUSED:
+        return RefusedForSafety.exit_code
+    if report.stop_reason is StopReason.FAILED or (report.proof is not None and not report.proof.holds):
+        return 1
+    waits = report.stop_reason in (StopReason.HELD, StopReason.LOCKED)
+    return 1 if waits and report.eligible_left and not report.total else 0
+
+
+def show_plan(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: str | None, *, as_json: bool) -> None:
+    """Print what a live run would do.
+
+    Args:
+        plan: stored or not.
+        policy: the limits of this request.
+        database: its name.
+        why_not_stored: the reason why the plan has no id; None when it has one.
+        as_json: as one document instead of lines.
+    """
+    if as_json:
+        show_json(_plan_document(plan, policy, database, why_not_stored))
+        return
+    show(f"dry run on {database}: nothing is removed")
+    show(f"  would go: {per_table(plan.rows)} (created before {instant(plan.cutoff)})")
+    if plan.truncated:
+        show(f"  left for later: {counted(plan.truncated, 'row')}, since --max-delete is {policy.max_delete:,}")
+    _show_kept(plan)
+    if _is_too_large(plan, policy):
+        show(f"  a live run would be refused: {_too_large(plan, policy)}")
+    if why_not_stored:
+        show(f"  the plan is not stored: {why_not_stored}")
+    elif plan.total:
+        show(f"  do it: prodtest cleanup --no-dry-run --plan {plan.id}")
+
+
+def _show_kept(plan: CleanupPlan) -> None:
+    rows = [
+        (counted(count, table.removesuffix("s")), _VERDICTS.get(verdict, verdict))
+        for table, verdicts in sorted(plan.kept.items())
+        for verdict, count in sorted(verdicts.items())
+    ]
+    if rows:
+        show("  would stay:")
+        show_table(rows, indent=4)
+
+
+def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: str | None) -> dict[str, object]:
+    return {
+        "dry_run": True,
+        "database": database,
+        "plan": plan.id,
+        "scope": plan.scope.value,
+        "cutoff": plan.cutoff.isoformat(),
+        "rows": dict(plan.rows),
+        "kept": {table: dict(verdicts) for table, verdicts in plan.kept.items()},
+        "left_for_later": plan.truncated,
+        "would_be_refused": _too_large(plan, policy) if _is_too_large(plan, policy) else None,
+        "why_not_stored": why_not_stored,
+    }
+
+
+def _is_too_large(plan: CleanupPlan, policy: Policy) -> bool:
+    return plan.total > policy.max_delete and not policy.accept_partial
+
+
+def _too_large(plan: CleanupPlan, policy: Policy) -> str:
+    return (
+        f"the plan needs {counted(plan.total, 'row')}, the limit is {policy.max_delete:,}; "
+        f"--max-delete N takes the N oldest"
+    )
+
+
+def show_report(report: CleanupReport, policy: Policy, database: str, events: EventsRemoved, *, as_json: bool) -> None:
+    """Print what a live run has done.
+
+    Args:
+        report: of the cleanup.
+        policy: the limits of this request.
+        database: its name.
+        events: what became of the calendar events of removed rows.
+        as_json: as one document instead of lines.
+    """
+    if as_json:
+        show_json(_report_document(report, database, events))
+    elif report.stop_reason is not StopReason.REFUSED:
+        _print_report(report, database, events)
+    if report.stop_reason is StopReason.REFUSED:
+        say(f"refused, nothing was removed: {_too_large(report.plan, policy)}")
+
+
+def _print_report(report: CleanupReport, database: str, events: EventsRemoved) -> None:
+    show(f"removed from {database}, each row archived: {per_table(report.deleted)} ({report.seconds:.1f} s)")
+    colour = "red" if exit_code(report) else "green"
+    show(f"  ended: {click.style(report.stop_reason.value, fg=colour)}; {report.eligible_left:,} rows may still go")
+    if report.adopted:
+        show(f"  adopted: {counted(report.adopted, 'row')} of test calls that the application had not marked")
+    if report.missed:
+        show(f"  passed by: {counted(report.missed, 'planned row')} gone or locked meanwhile")
+    if events.removed or events.pending:
+        show(f"  calendar: {counted(events.removed, 'event')} removed, {events.pending:,} pending")
+    if events.problem:
+        show(f"  calendar: {events.problem}")
+    if report.proof:
+        proof = report.proof
+        show(
+            f"  customers: {counted(proof.sampled, 'row')} sampled, {proof.changed_by_us:,} changed by this cleanup, "
+            f"{proof.changed_by_others:,} by others"
+        )
+
+
+def _report_document(report: CleanupReport, database: str, events: EventsRemoved) -> dict[str, object]:
+    proof = report.proof
+    return {
+        "dry_run": False,
+        "database": database,
+        "cleanup": report.id,
+        "plan": report.plan.id,
+        "scope": report.plan.scope.value,
+        "cutoff": report.plan.cutoff.isoformat(),
+        "stop_reason": report.stop_reason.value,
+        "deleted": dict(report.deleted),
+        "adopted": report.adopted,
+        "missed": report.missed,
+        "eligible_left": report.eligible_left,
+        "calendar_events": {"removed": events.removed, "pending": events.pending, "problem": events.problem},
+        "customer_rows": None
+        if proof is None
+        else {
+            "sampled": proof.sampled,
+            "changed_by_cleanup": proof.changed_by_us,
+            "changed_by_others": proof.changed_by_others,
+        },
+        "seconds": round(report.seconds, 3),
+    }

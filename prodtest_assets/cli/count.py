@@ -1,0 +1,70 @@
+"""`prodtest count`: how many test appointments there are."""
+
+import click
+
+from prodtest_assets.cli import options
+from prodtest_assets.cli.output import counted, instant, show, show_json
+from prodtest_assets.testdata.models import Snapshot
+
+
+@click.command()
+@options.db_url
+@options.older_than
+@click.option(
+    "--active-only/--include-cancelled", default=False, help="Leave cancelled appointments out of the number."
+)
+@options.as_json
+def count(db_url: str | None, older_than: float | None, active_only: bool, as_json: bool) -> None:
+    """How many test appointments the database holds."""
+    from prodtest_assets.cli.access import booking_database, retention, settings_for
+    from prodtest_assets.testdata.snapshot import take_snapshot
+
+    settings = settings_for(db_url=db_url)
+    age = retention(settings, older_than)
+    with booking_database(settings) as database:
+        snapshot = take_snapshot(database, retention=age)
+    hours = age.total_seconds() / 3600
+    if as_json:
+        show_json(_document(snapshot, hours, active_only))
+    else:
+        _print(snapshot, hours, active_only)
+
+
+def _number(snapshot: Snapshot, active_only: bool) -> int:
+    return snapshot.active if active_only else snapshot.total
+
+
+def _document(snapshot: Snapshot, hours: float, active_only: bool) -> dict[str, object]:
+    return {
+        "count": _number(snapshot, active_only),
+        "database": snapshot.database,
+        "timestamp": snapshot.taken_at.isoformat(),
+        "total_test_appointments": snapshot.total,
+        "active_appointments": snapshot.active,
+        "cancelled_appointments": snapshot.cancelled,
+        "test_users": snapshot.test_users,
+        "retention_hours": hours,
+        "stale_data_count": snapshot.stale.total,
+        "stale": {
+            "eligible": snapshot.stale.eligible,
+            "held": snapshot.stale.held,
+            "suspect": snapshot.stale.suspect,
+        },
+        "time_range": {
+            "oldest": snapshot.oldest.isoformat() if snapshot.oldest else None,
+            "newest": snapshot.newest.isoformat() if snapshot.newest else None,
+        },
+    }
+
+
+def _print(snapshot: Snapshot, hours: float, active_only: bool) -> None:
+    kind = "active test appointment" if active_only else "test appointment"
+    show(f"{counted(_number(snapshot, active_only), kind)} in {snapshot.database}")
+    show(f"  {snapshot.active:,} active, {snapshot.cancelled:,} cancelled, {counted(snapshot.test_users, 'test user')}")
+    stale = snapshot.stale
+    show(
+        f"  {stale.total:,} stale (older than {hours:g} h): {stale.eligible:,} may go, {stale.held:,} on hold, "
+        f"{stale.suspect:,} in doubt"
+    )
+    if snapshot.total:
+        show(f"  oldest {instant(snapshot.oldest)}, newest {instant(snapshot.newest)}")

@@ -1,0 +1,86 @@
+"""`prodtest demo`: the whole thing on this machine, with a database and an application of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+import click
+
+from prodtest_assets.cli import options
+from prodtest_assets.cli.interruption import orderly_end
+from prodtest_assets.cli.output import show_json
+from prodtest_assets.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prodtest_assets.cli.demo_figures import DemoResult
+
+# What the extra `sandbox` brings, by the names under which it is imported.
+_NEEDED = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
+
+
+@click.command()
+@click.option("--fresh", is_flag=True, help="Throw away what earlier demonstrations have left and start over.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="Let the application misbehave: forget-mark, leave-orphans, wrong-number, wrong-time, double-book, "
+    "drop-call, slow, server-error or broken-twiml. Repeatable.",
+)
+@options.as_json
+def demo(fresh: bool, faults: tuple[str, ...], as_json: bool) -> None:
+    """Show everything on this machine: phone an application, test, snapshot, clean up, check.
+
+    A private PostgreSQL and a reference booking application are started for it; your own databases and
+    settings are not looked at. The exit code is 1 when a test or a check failed, and nothing stays running.
+    """
+    _require_the_extra()
+    with orderly_end():
+        result = _play(faults, fresh=fresh, is_quiet=as_json)
+    if as_json:
+        show_json(result.document())
+    if not result.is_green:
+        raise click.exceptions.Exit(1)
+
+
+def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool) -> DemoResult:
+    from prodtest_assets.cli.demo_figures import Figures
+    from prodtest_assets.cli.demo_job import DemoJob
+    from prodtest_assets.cli.demo_view import DemoView
+    from prodtest_assets.cli.demo_world import demo_folder, demo_world, forget_settings, only_demo
+
+    forget_settings()
+    view = DemoView(is_quiet=is_quiet)
+    # The job's process imports Dagster while the world is built: together they take as long as one.
+    with (
+        demo_folder() as folder,
+        only_demo(folder),
+        DemoJob(folder.log) as job,
+        demo_world(folder, faults=faults, fresh=fresh) as world,
+    ):
+        view.world_is_up(world)
+        figures = Figures(world)
+        figures.take_before()
+        view.before(figures)
+        try:
+            outcome = job.play(world.job_environment, view.told)
+        except KeyboardInterrupt:
+            figures.tidy_up(job.run_id)
+            raise
+        if not outcome.ended_by_itself:
+            figures.tidy_up(job.run_id)
+        result = figures.conclude(outcome)
+    view.after(result, folder.log)
+    return result
+
+
+def _require_the_extra() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"the demonstration needs {', '.join(missing)}: pip install 'prodtest-assets[sandbox,calendar]'"
+        )

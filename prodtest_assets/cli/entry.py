@@ -1,0 +1,134 @@
+"""Where every command starts and every error ends: as one line on stderr and a documented exit code.
+
+0 fine, 1 a check or a test failed, 2 wrong usage or configuration, 3 refused for safety, 4 the database or the
+application did not answer, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+"""
+
+import importlib
+import io
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+
+from prodtest_assets.cli.interruption import Terminated
+from prodtest_assets.cli.output import discard_output, say
+from prodtest_assets.errors import ProdtestError
+
+USAGE_EXIT = 2
+INTERRUPTED_EXIT = 130
+TERMINATED_EXIT = 143
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+# In the order of the help page. A module is imported when its command is wanted, so that none pays for another.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "demo": "prodtest_assets.cli.demo:demo",
+        "migrate": "prodtest_assets.cli.migrate:migrate",
+        "preflight": "prodtest_assets.cli.preflight:preflight",
+        "run": "prodtest_assets.cli.run:run",
+        "count": "prodtest_assets.cli.count:count",
+        "snapshot": "prodtest_assets.cli.snapshot:snapshot",
+        "cleanup": "prodtest_assets.cli.cleanup:cleanup",
+    }
+)
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="prodtest-assets", prog_name="prodtest")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+def prodtest(debug: bool) -> None:
+    """Book test appointments like a caller would, check what was stored, and leave no trace."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the command line without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    _tolerate_any_terminal()
+    debug = False
+    try:
+        with prodtest.make_context("prodtest", list(arguments)) as context:
+            debug = bool(context.params.get("debug"))
+            prodtest.invoke(context)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+    except BaseException as error:
+        if debug and not isinstance(error, click.exceptions.Exit):
+            traceback.print_exception(error)
+        return _end(error)
+    return 0
+
+
+def _end(error: BaseException) -> int:
+    """Say what went wrong in one line, and return the exit code."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+            return USAGE_EXIT
+        case click.ClickException():
+            say(f"{error.format_message()}{_where_to_read(error)}")
+            return USAGE_EXIT
+        case ProdtestError():
+            say(str(error))
+            return error.exit_code
+        case Terminated():
+            say("terminated")
+            return TERMINATED_EXIT
+        case KeyboardInterrupt() | click.Abort():
+            say("interrupted")
+            return INTERRUPTED_EXIT
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 1
+        case OSError():
+            say(f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}")
+            discard_output()
+            return USAGE_EXIT
+    say(f"this is a bug: {type(error).__name__} in {_place(error)}; prodtest --debug ... shows the traceback")
+    return 1
+
+
+def _where_to_read(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f" (see {context.command_path} --help)" if context else ""
+
+
+def _place(error: BaseException) -> str:
+    """The last line of this package that the error came through. Its message may hold secrets and is not shown."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    return f"{Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}" if ours else "the command line"
+
+
+def _tolerate_any_terminal() -> None:
+    """Characters that a terminal's encoding lacks are shown as escapes rather than ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,49 @@
+"""Options that several commands share."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_LONGEST_HOURS = 24 * 366 * 10
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _is_a_number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """A range lets NaN pass, since it is neither too small nor too large."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a number", context, parameter)
+    return value
+
+
+ROWS = click.IntRange(0, 1_000_000_000)
+BATCH = click.IntRange(1, 100_000)
+ROW_ID = click.IntRange(1, 2**63 - 1)
+
+db_url: Decorator = click.option("--db-url", metavar="URL", help="The booking database. Default: PRODUCTION_DB_URL.")
+as_json: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout."
+)
+older_than: Decorator = click.option(
+    "--older-than",
+    type=click.FloatRange(0, _LONGEST_HOURS),
+    callback=_is_a_number,
+    metavar="HOURS",
+    help="Test rows older than this are stale. Default: TEST_DATA_RETENTION_HOURS, or 24.",
+)
+max_runtime: Decorator = click.option(
+    "--max-runtime",
+    type=click.FloatRange(1, 7 * 24 * 3600),
+    callback=_is_a_number,
+    metavar="SECONDS",
+    default=3600,
+    show_default=True,
+    help="Stop after this time; what is left goes next time.",
+)
+allow_database: Decorator = click.option(
+    "--allow-database",
+    metavar="NAME",
+    help="Allow this database although its name does not say test. Default: PRODTEST_ALLOW_DATABASE.",
+)

@@ -1,0 +1,89 @@
+"""What commands print: answers on stdout, everything about the command itself on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import click
+
+
+def show(text: str = "") -> None:
+    """Print one line of the answer.
+
+    A reader that has gone (`| head`) stops the printing, not the work: the command goes on to its exit code.
+
+    Args:
+        text: may hold colours, which are left out where nobody sees them.
+    """
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        discard_output()
+
+
+def show_json(document: object) -> None:
+    """Print the one JSON document of a command called with `--json`.
+
+    Args:
+        document: plain JSON types, instants and ids.
+    """
+    show(json.dumps(document, indent=2, default=str))
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is not the answer, in one line on stderr."""
+    click.echo(f"prodtest: {' '.join(text.split())}", err=True)
+
+
+def discard_output() -> None:
+    """Send what is still to be printed nowhere, since nobody reads it.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> None:
+    """Print rows in columns; the last column may be of any length.
+
+    Args:
+        rows: all of the same length.
+        indent: spaces before each row.
+    """
+    cells = [list(row) for row in rows]
+    widths = [max(len(click.unstyle(text)) for text in column) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = [text + " " * (width - len(click.unstyle(text))) for text, width in zip(row, widths, strict=True)]
+        show(f"{' ' * indent}{'  '.join(padded)}".rstrip())
+
+
+def mark(passed: bool | None) -> str:
+    """A coloured mark for passed, failed, or neither (None); plain words where the terminal has no such sign."""
+    sign, word, colour = {
+        True: ("\u2714", "ok  ", "green"),
+        False: ("\u2718", "FAIL", "red"),
+        None: ("\u2013", "-   ", "yellow"),
+    }[passed]
+    try:
+        sign.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        sign = word
+    return click.style(sign, fg=colour)
+
+
+def instant(moment: datetime | None) -> str:
+    """A moment for people, in UTC to the second: `2026-11-23 14:00:05 UTC`."""
+    return "none" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 row`, `2 rows`, `12,000 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def per_table(counts: Mapping[str, int]) -> str:
+    """Rows per table in words: `40 appointments, 45 users`; `nothing` when there are none."""
+    named = [counted(count, table.removesuffix("s")) for table, count in sorted(counts.items()) if count]
+    return ", ".join(named) or "nothing"

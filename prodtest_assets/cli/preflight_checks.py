@@ -1,0 +1,120 @@
+"""What `prodtest preflight` looks at, and `prodtest run` before it places a call."""
+
+from collections.abc import Iterator
+
+from prodtest_assets.cli.access import booking_database, database_url, settings_for
+from prodtest_assets.cli.events import calendar
+from prodtest_assets.cli.preflight_database import database_lines
+from prodtest_assets.cli.preflight_lines import Line, failed, failed_with, passed, warned
+from prodtest_assets.errors import ProdtestError, Unreachable
+from prodtest_assets.settings import Settings
+from prodtest_assets.testdata.connection import masked_url
+
+_ERROR_STATUS = 500
+_OK_STATUS = 200
+# No calendar has it: its form is valid, and the id is ours.
+_NO_SUCH_EVENT = "prodtestpreflight0"
+
+
+def examine(*, db_url: str | None = None, allow_database: str | None = None, calls: bool = True) -> list[Line]:
+    """Look at everything a run needs. Writes nothing, and places no call.
+
+    Args:
+        db_url: from the command line.
+        allow_database: from the command line.
+        calls: whether calls are going to be placed; if not, a missing URL to call is only a warning.
+    """
+    try:
+        settings = settings_for(db_url=db_url, allow_database=allow_database)
+    except ProdtestError as error:
+        return [failed_with("settings", error)]
+    return [
+        *_database_lines(settings),
+        *_setting_lines(settings),
+        *_application_lines(settings, calls=calls),
+        _calendar_line(settings),
+    ]
+
+
+def _setting_lines(settings: Settings) -> Iterator[Line]:
+    if settings.test_mode:
+        yield passed("test mode", "on")
+    else:
+        yield failed("test mode", "off, so nothing can be written", "set PRODUCTION_DB_TEST_MODE=true", exit_code=3)
+    if settings.auto_cleanup:
+        yield passed("auto cleanup", "each test removes what it made")
+    else:
+        yield warned("auto cleanup", "TEST_DATA_AUTO_CLEANUP is off", "clean up with prodtest cleanup --no-dry-run")
+    yield passed("retention", f"test rows are stale after {settings.retention_hours:g} hours")
+
+
+def _database_lines(settings: Settings) -> Iterator[Line]:
+    try:
+        yield passed("database URL", masked_url(database_url(settings)))
+    except ProdtestError as error:
+        yield failed_with("database URL", error)
+        return
+    try:
+        with booking_database(settings) as database:
+            yield passed("database", f"{database.name} answers")
+            yield from database_lines(database, settings)
+    except ProdtestError as error:
+        yield failed_with("database", error)
+
+
+def _application_lines(settings: Settings, *, calls: bool) -> Iterator[Line]:
+    if settings.test_url is None:
+        level = failed if calls else warned
+        yield level("application", "no URL to call", "set PRODUCTION_TEST_URL")
+        return
+    yield application_line(settings.test_url, settings.request_timeout)
+    for name, value, setting in (
+        ("API key", settings.api_key, "PRODUCTION_API_KEY"),
+        ("signature", settings.auth_token, "TWILIO_AUTH_TOKEN"),
+    ):
+        if value:
+            yield passed(name, f"{setting} is set")
+        else:
+            yield warned(name, f"{setting} is not set", "set it if the application asks for it")
+
+
+def application_line(url: str, timeout: float) -> Line:
+    """Whether the application answers and says that it is healthy.
+
+    Args:
+        url: its base URL, without a slash at its end.
+        timeout: seconds.
+    """
+    import httpx
+
+    try:
+        status = httpx.get(f"{url}/healthz", timeout=timeout, follow_redirects=True).status_code
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        reason = type(error).__name__
+        return failed(
+            "application",
+            f"{_without_secrets(url)} does not answer ({reason})",
+            "start it or correct PRODUCTION_TEST_URL",
+            exit_code=Unreachable.exit_code,
+        )
+    if status >= _ERROR_STATUS:
+        return failed("application", f"/healthz answers {status}", "look at the application's log", exit_code=1)
+    if status != _OK_STATUS:
+        return warned("application", f"it answers, but {status} to /healthz", "check PRODUCTION_TEST_URL")
+    return passed("application", f"{_without_secrets(url)} is healthy")
+
+
+def _without_secrets(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def _calendar_line(settings: Settings) -> Line:
+    if not settings.calendar_enabled:
+        return passed("calendar", "GOOGLE_CALENDAR_ENABLED is off")
+    try:
+        with calendar(settings) as opened:
+            opened.event(_NO_SUCH_EVENT)
+    except ProdtestError as error:
+        return failed_with("calendar", error)
+    return passed("calendar", "the calendar answers")

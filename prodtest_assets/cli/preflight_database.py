@@ -1,0 +1,110 @@
+"""What the checklist says about the booking database. It only reads."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prodtest_assets.cli.preflight_lines import Line, failed, passed, warned
+from prodtest_assets.schema import MARK_REVISION
+from prodtest_assets.settings import Settings
+from prodtest_assets.testdata.connection import Database
+from prodtest_assets.testdata.guard import reason_to_refuse_name
+from prodtest_assets.testdata.statements import fingerprint
+
+# Supported by PostgreSQL's developers: https://www.postgresql.org/support/versioning/
+_OLDEST_VERSION = 14
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+def database_lines(database: Database, settings: Settings) -> Iterator[Line]:
+    """Where this is, what stands there and what this role may do.
+
+    Raises:
+        Unreachable: the connection was lost.
+    """
+    asked = datetime.now(UTC)
+    server = database.row("server_identity")
+    took = datetime.now(UTC) - asked
+    yield _name(database, settings)
+    yield _primary(server)
+    yield _identity(server, settings)
+    yield _version(server)
+    yield _clock(server, asked + took / 2, took)
+    tables = database.row("booking_tables")
+    yield from _tables(database, tables)
+    if tables["has_tables"] and tables["has_mark"]:
+        yield _schema(database, tables)
+
+
+def _name(database: Database, settings: Settings) -> Line:
+    reason = reason_to_refuse_name(database.name, settings.allow_database)
+    if reason:
+        message, _, todo = reason.partition(": ")
+        return failed("database name", message, todo, exit_code=3)
+    return passed("database name", f"{database.name} may be written to")
+
+
+def _primary(server: Mapping[str, Any]) -> Line:
+    if server["is_replica"]:
+        return failed("primary", "this is a read replica", "connect to its primary", exit_code=3)
+    return passed("primary", "it takes writes")
+
+
+def _identity(server: Mapping[str, Any], settings: Settings) -> Line:
+    found, wanted = str(server["system_id"]), settings.expected_system_id
+    if wanted and wanted != found:
+        return failed(
+            "server identity",
+            f"the system identifier is {found}, PRODTEST_EXPECTED_SYSTEM_ID says otherwise",
+            "check which server PRODUCTION_DB_URL leads to",
+            exit_code=3,
+        )
+    return passed("server identity", f"{found}{' as expected' if wanted else ''}")
+
+
+def _version(server: Mapping[str, Any]) -> Line:
+    if server["version_number"] < _OLDEST_VERSION * 10_000:
+        return warned("server version", f"PostgreSQL {server['version']} is not maintained any more", "upgrade it")
+    return passed("server version", f"PostgreSQL {server['version']}")
+
+
+def _clock(server: Mapping[str, Any], here: datetime, took: timedelta) -> Line:
+    difference = server["clock"] - here
+    if abs(difference) > _CLOCK_TOLERANCE + took:
+        message = f"the server's clock differs by {difference.total_seconds():+.0f} s"
+        return warned("clock", message, "set both clocks by NTP; ages count by the server's")
+    return passed("clock", "the server's agrees with this machine's")
+
+
+def _tables(database: Database, tables: Mapping[str, Any]) -> Iterator[Line]:
+    migrate = "run prodtest migrate"
+    if not tables["has_tables"]:
+        yield failed("migration", "the tables users and appointments are missing", migrate)
+        return
+    if not tables["has_mark"]:
+        yield failed("migration", f"appointments.is_test_data is missing (revision {MARK_REVISION})", migrate)
+        return
+    yield passed("migration", f"is_test_data is there{_revision(database, tables)}")
+    if tables["has_mark_index"]:
+        yield passed("index", "ix_appointments_is_test_data is there")
+    else:
+        yield warned("index", "ix_appointments_is_test_data is missing", "let the application's migration add it")
+    if tables["may_read"]:
+        yield passed("rights", "the role may read appointments")
+    else:
+        yield failed("rights", "the role may not read appointments", "grant it SELECT")
+
+
+def _revision(database: Database, tables: Mapping[str, Any]) -> str:
+    rows = database.rows("application_revision") if tables["has_version_table"] else []
+    return f" (alembic_version {rows[0]['revision']})" if rows else ""
+
+
+def _schema(database: Database, tables: Mapping[str, Any]) -> Line:
+    if not database.has_schema:
+        if tables["may_create_schema"]:
+            return passed("schema prodtest", "the first live command creates it")
+        return failed("schema prodtest", "missing, and the role may not create it", "let an owner run prodtest migrate")
+    if database.row("installed_fingerprint")["fingerprint"] == fingerprint(database.reserved.pattern):
+        return passed("schema prodtest", "up to date")
+    return warned("schema prodtest", "of another version", "the next live command updates it; or run prodtest migrate")

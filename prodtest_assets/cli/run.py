@@ -1,0 +1,94 @@
+"""`prodtest run`: the booking-flow suite against the configured deployment, without Dagster."""
+
+import sys
+
+import click
+
+from prodtest_assets.cli import options
+from prodtest_assets.cli.access import settings_for
+from prodtest_assets.cli.interruption import orderly_end
+from prodtest_assets.cli.output import say, show, show_json
+from prodtest_assets.cli.preflight import print_lines
+from prodtest_assets.cli.preflight_checks import application_line, examine
+from prodtest_assets.cli.preflight_lines import Level, Line
+from prodtest_assets.cli.run_report import document, exit_code, print_report
+from prodtest_assets.cli.run_session import RunSession
+from prodtest_assets.errors import ConfigurationError, Unreachable
+from prodtest_assets.settings import Settings
+
+
+@click.command()
+@options.db_url
+@click.option("--dry-run", is_flag=True, help="Look at everything and say what would run. Nobody is called.")
+@click.option("--verbose", "-v", is_flag=True, help="Show each test as it runs.")
+@click.option("-k", "expression", metavar="EXPR", help="Only the tests that match, as for pytest.")
+@options.allow_database
+@options.as_json
+def run(
+    db_url: str | None,
+    dry_run: bool,
+    verbose: bool,
+    expression: str | None,
+    allow_database: str | None,
+    as_json: bool,
+) -> None:
+    """Phone the application, run the booking-flow tests, clean up, and report.
+
+    The exit code is 1 when a test failed or none passed. An interrupted run cleans up after itself.
+    """
+    if dry_run:
+        _describe(db_url, allow_database, expression, as_json=as_json)
+        return
+    settings = settings_for(db_url=db_url, allow_database=allow_database)
+    _require_an_application(settings)
+    arguments = ["-v" if verbose else "-q", *(["-k", expression] if expression else [])]
+    # With --json, stdout belongs to the document.
+    output = sys.stderr if as_json else None
+    with orderly_end():
+        result = RunSession(settings, arguments, output).lead()
+    if as_json:
+        show_json(document(result))
+    else:
+        print_report(result)
+    if result.was_interrupted:
+        raise KeyboardInterrupt
+    if code := exit_code(result):
+        raise click.exceptions.Exit(code)
+
+
+def _require_an_application(settings: Settings) -> None:
+    """An application that answers wrongly is a failed test; one that does not answer is not worth a run."""
+    if settings.test_url is None:
+        raise ConfigurationError("no URL to call: set PRODUCTION_TEST_URL")
+    line = application_line(settings.test_url, settings.request_timeout)
+    if line.exit_code == Unreachable.exit_code:
+        raise Unreachable(line.text)
+    if line.level is not Level.PASS:
+        say(line.text)
+
+
+def _describe(db_url: str | None, allow_database: str | None, expression: str | None, *, as_json: bool) -> None:
+    from prodtest_assets.booking_flow import suite_folder, suite_tests
+
+    lines = examine(db_url=db_url, allow_database=allow_database, calls=False)
+    settings = settings_for(db_url=db_url, allow_database=allow_database)
+    folder = suite_folder(settings.suite)
+    tests = suite_tests(folder)
+    if as_json:
+        checks = [{"name": line.name, "level": line.level.value, "message": line.text} for line in lines]
+        names = [test.node_id for test in tests]
+        show_json({"dry_run": True, "preflight": checks, "tests": names, "expression": expression})
+    else:
+        print_lines(lines)
+        show(f"would run{f' those that match -k {expression!r} of' if expression else ''} {len(tests)} tests:")
+        for test in tests:
+            show(f"  {test.node_id}")
+    _end_unless_answered(lines)
+
+
+def _end_unless_answered(lines: list[Line]) -> None:
+    """A dry run describes, so that what it finds is no failure; that it could not look is one."""
+    for line in lines:
+        if line.level is Level.FAIL and line.exit_code in (ConfigurationError.exit_code, Unreachable.exit_code):
+            say(f"{line.name}: {line.text}")
+            raise click.exceptions.Exit(line.exit_code)
