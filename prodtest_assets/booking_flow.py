@@ -1,0 +1,190 @@
+"""The booking-flow suite: which tests it holds, and running it as a child process.
+
+The tests are found by reading their source, never by importing it: what a suite imports is its own affair and
+must not be needed to look at it.
+"""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+from prodtest_assets.errors import ConfigurationError
+
+_PACKAGE = Path(__file__).parent
+_CHECKOUT_SUITE = _PACKAGE.parent / "tests" / "production"
+_SHIPPED_SUITE = _PACKAGE / "suites"
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+Output = int | IO[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTest:
+    """One test of a suite; its parameters count as one.
+
+    Attributes:
+        check_name: the function's name; with its classes or its file before it where two tests share that name.
+        node_id: as pytest names it, relative to the suite's folder and without parameters.
+        description: the first line of its docstring, or its name in words.
+    """
+
+    check_name: str
+    node_id: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    file: Path
+    classes: tuple[str, ...]
+    function: str
+    description: str
+
+    def names(self) -> tuple[str, ...]:
+        """What it may be called, the shortest name first."""
+        in_class = "__".join((*self.classes, self.function))
+        in_file = "__".join((*self.file.with_suffix("").parts, *self.classes, self.function))
+        return self.function, in_class, in_file
+
+
+def suite_folder(configured: Path | None) -> Path:
+    """Where the suite lies.
+
+    Args:
+        configured: `PRODTEST_SUITE`, a folder or one file; without it, `tests/production` of a checkout, and
+            where there is none, the copy in the package.
+
+    Raises:
+        ConfigurationError: it is not there.
+    """
+    if configured is not None:
+        if not configured.exists():
+            raise ConfigurationError(f"PRODTEST_SUITE: {configured} does not exist")
+        return configured.resolve()
+    for folder in (_CHECKOUT_SUITE, _SHIPPED_SUITE):
+        if folder.is_dir():
+            return folder
+    raise ConfigurationError("the booking-flow suite is missing: set PRODTEST_SUITE to its folder")
+
+
+def suite_tests(folder: Path) -> tuple[SuiteTest, ...]:
+    """The tests of a suite, in the order in which pytest runs them.
+
+    They are the functions named `test...` at the top of files named `test_*.py` and in classes named `Test...`
+    there (https://docs.pytest.org/en/stable/explanation/goodpractices.html#conventions-for-python-test-discovery).
+    A class that inherits its tests or makes them at run time is not seen through.
+
+    Args:
+        folder: of the suite, or its only file.
+
+    Raises:
+        ConfigurationError: a file cannot be read as Python; the message names file and line.
+    """
+    root = folder if folder.is_dir() else folder.parent
+    files = sorted(folder.rglob("test_*.py")) if folder.is_dir() else [folder]
+    found = [test for file in files for test in _tests_in(file, root)]
+    counts = Counter(name for test in found for name in set(test.names()))
+    return tuple(
+        SuiteTest(
+            check_name=next((name for name in test.names() if counts[name] == 1), test.names()[-1]),
+            node_id="::".join((test.file.as_posix(), *test.classes, test.function)),
+            description=test.description,
+        )
+        for test in found
+    )
+
+
+def start_suite(
+    suite: Path,
+    *,
+    run_id: UUID,
+    node_ids: Sequence[str] = (),
+    plugins: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    stdout: Output = None,
+    stderr: Output = None,
+) -> subprocess.Popen[bytes]:
+    """Start pytest on a suite, in a session of its own, so that a Ctrl-C reaches it only through its parent.
+
+    The child ends itself when this process dies. On Linux it already does so when the thread ends that called
+    this function: stay in that thread.
+
+    Args:
+        suite: its folder, or its only file.
+        run_id: of the run as the ledger will know it.
+        node_ids: of the tests to run, as `suite_tests` gives them; all of them if empty.
+        plugins: further pytest plugins, by module name.
+        arguments: further arguments for pytest.
+        environment: added to this process's own.
+        stdout, stderr: as for `subprocess.Popen`.
+    """
+    root = suite if suite.is_dir() else suite.parent
+    command = [sys.executable, "-m", "pytest", *([str(root / node_id) for node_id in node_ids] or [str(suite)])]
+    for plugin in ("prodtest_assets.pytest_plugin", *plugins):
+        command += ["-p", plugin]
+    command += [f"--prodtest-run-id={run_id}", f"--prodtest-parent-pid={os.getpid()}"]
+    # A suite may lie where nothing can or should be written.
+    command += ["-p", "no:cacheprovider", *arguments]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env={**os.environ, **(environment or {})},
+        start_new_session=True,
+    )
+
+
+def stop_suite(process: "subprocess.Popen[bytes]", patience: float = 5.0) -> int:
+    """End a suite's process if it still runs: asked twice, then by force.
+
+    Args:
+        process: as `start_suite` returned it.
+        patience: seconds to wait after each request. After the first one pytest takes back what its tests made.
+
+    Returns:
+        Its exit code; negative when a signal ended it.
+    """
+    for request in _STOPPING:
+        if process.poll() is not None:
+            return process.returncode
+        process.send_signal(request)
+        try:
+            return process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    return process.wait()
+
+
+def _tests_in(file: Path, root: Path) -> Iterator[_Found]:
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise ConfigurationError(f"{file}{f', line {line}' if line else ''}: {error}") from error
+    yield from _tests_among(tree.body, file.relative_to(root), ())
+
+
+def _tests_among(body: Sequence[ast.stmt], file: Path, classes: tuple[str, ...]) -> Iterator[_Found]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+            yield _Found(file, classes, node.name, _description(node))
+        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            yield from _tests_among(node.body, file, (*classes, node.name))
+
+
+def _description(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    docstring = ast.get_docstring(node)
+    if docstring:
+        return docstring.strip().splitlines()[0]
+    return node.name.removeprefix("test_").replace("_", " ").capitalize()

@@ -1,0 +1,49 @@
+"""The table of contents: everything that Dagster sees, once."""
+
+import dagster as dg
+
+from prodtest_assets.defs import (
+    booking_tables,
+    checks_calendar,
+    checks_report,
+    checks_tables,
+    checks_volume,
+    cleanup,
+    flow,
+    jobs,
+    report,
+    schedules,
+    sensors,
+    snapshot,
+)
+from prodtest_assets.defs.resources import BookingDatabase
+
+defs = dg.Definitions(
+    assets=[
+        booking_tables.USERS,
+        booking_tables.APPOINTMENTS,
+        booking_tables.CALENDAR_EVENTS,
+        flow.booking_flow,
+        snapshot.snapshot_of_test_data,
+        snapshot.age_distribution,
+        snapshot.storage_metrics,
+        snapshot.creation_trend,
+        cleanup.cleanup_of_test_data,
+        report.report_on_test_data,
+    ],
+    asset_checks=[
+        checks_tables.no_stale_test_rows,
+        checks_tables.no_unmarked_test_rows,
+        checks_tables.customer_rows_untouched,
+        checks_tables.no_orphaned_test_users,
+        checks_calendar.no_orphaned_calendar_events,
+        checks_volume.test_data_volume_is_normal,
+        checks_report.every_production_test_passed,
+    ],
+    jobs=[jobs.booking_flow_and_cleanup, jobs.monitor_test_data, jobs.cleanup_stale_test_data],
+    schedules=[schedules.daily_booking_flow, schedules.monitor_every_15_minutes],
+    sensors=[sensors.stale_test_data_sensor],
+    resources={"booking_database": BookingDatabase()},
+    # A process for each step would take seconds to start, and the steps are short.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,76 @@
+"""Checks on the application's tables. They never block, and in the main job they see the state after cleanup."""
+
+from uuid import UUID
+
+import dagster as dg
+
+from prodtest_assets.defs.booking_tables import APPOINTMENTS, USERS
+from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
+from prodtest_assets.defs.metadata import none_left, not_measured, shown
+from prodtest_assets.defs.resources import BookingDatabase, retention
+from prodtest_assets.testdata.offenders import appointments_with, orphaned_users, unmarked_rows
+
+_FIX = "prodtest cleanup --no-dry-run"
+
+
+@dg.asset_check(asset=APPOINTMENTS.key, additional_deps=[TEST_DATA_CLEANUP])
+def no_stale_test_rows(booking_database: BookingDatabase) -> dg.AssetCheckResult:
+    """No test row is older than the retention. Rows in doubt only warn; rows on hold are exempt."""
+    kept = retention(booking_database.settings())
+    with booking_database.reading() as database:
+        eligible = appointments_with(database, ["stale"], kept)
+        suspects = appointments_with(database, ["suspect"], kept)
+    if eligible.total:
+        return none_left(eligible, what="stale test rows", fix=_FIX)
+    return none_left(
+        suspects,
+        what="stale test rows whose owner may be a customer",
+        fix="prodtest cleanup --no-dry-run --id ID",
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+@dg.asset_check(asset=APPOINTMENTS.key, additional_deps=[TEST_DATA_CLEANUP])
+def no_unmarked_test_rows(
+    context: dg.AssetCheckExecutionContext, booking_database: BookingDatabase
+) -> dg.AssetCheckResult:
+    """Every row that a test call made was marked by the application, by the ledger; also if it is gone by now."""
+    with booking_database.reading() as database:
+        unmarked = unmarked_rows(database, UUID(context.run.run_id))
+    return none_left(unmarked, what="rows of test calls that the application did not mark", fix=_FIX)
+
+
+@dg.asset_check(asset=APPOINTMENTS.key, additional_deps=[TEST_DATA_CLEANUP])
+def customer_rows_untouched(booking_database: BookingDatabase) -> dg.AssetCheckResult:
+    """The last cleanup changed none of the customers' rows it sampled, and archived all it removed."""
+    with booking_database.reading() as database:
+        found = database.rows("latest_cleanup") if database.has_schema else []
+    if not found:
+        return not_measured("no cleanup has run yet")
+    cleanup, proof = found[0], found[0]["proof"]
+    metadata = {"cleanup_id": str(cleanup["id"]), "ended": shown(cleanup["finished_at"])}
+    if proof is None:
+        return dg.AssetCheckResult(
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"the last cleanup ended {cleanup['stop_reason']} before it could compare",
+            metadata=metadata,
+        )
+    changed, unarchived = proof["changed_by_us"], proof["unarchived"]
+    return dg.AssetCheckResult(
+        passed=changed == 0 and unarchived == 0,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{changed} of {proof['sampled']} sampled rows changed by us, {unarchived} rows not archived",
+        metadata=metadata | proof,
+    )
+
+
+@dg.asset_check(asset=USERS.key, additional_deps=[TEST_DATA_CLEANUP])
+def no_orphaned_test_users(
+    context: dg.AssetCheckExecutionContext, booking_database: BookingDatabase
+) -> dg.AssetCheckResult:
+    """No test user is left without an appointment."""
+    kept = retention(booking_database.settings())
+    with booking_database.reading() as database:
+        orphans = orphaned_users(database, kept, UUID(context.run.run_id))
+    return none_left(orphans, what="orphaned test users", fix=_FIX)

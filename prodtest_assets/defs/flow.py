@@ -1,0 +1,171 @@
+"""The booking-flow suite as an asset: each of its tests is an asset check.
+
+The asset never fails for a test's sake, since cleanup comes after it and must run. What turns a run red is the
+check `every_production_test_passed` at its end.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+
+from prodtest_assets.booking_flow import suite_folder
+from prodtest_assets.defs.environment import declared_tests
+from prodtest_assets.defs.masking import masked, secrets_of
+from prodtest_assets.defs.metadata import markdown_table
+from prodtest_assets.defs.resources import BookingDatabase, readable_database, writable_database
+from prodtest_assets.defs.suite_process import SuiteRun, verdicts
+from prodtest_assets.defs.verdicts import Bench, Outcome, Verdict
+from prodtest_assets.errors import ProdtestError
+from prodtest_assets.settings import Settings
+from prodtest_assets.testdata.cleanup.settle import abandon_run
+from prodtest_assets.testdata.connection import Database
+
+BOOKING_FLOW_RESULTS = dg.AssetKey("booking_flow_results")
+_TESTS = declared_tests()
+_NODE_IDS = {test.check_name: test.node_id for test in _TESTS}
+
+
+@dg.multi_asset(
+    name="booking_flow_results",
+    specs=[
+        dg.AssetSpec(
+            BOOKING_FLOW_RESULTS,
+            group_name="booking_flow",
+            kinds={"pytest"},
+            description="Phones the application like a caller and compares what was stored with what was said.",
+        )
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(test.check_name, asset=BOOKING_FLOW_RESULTS, description=test.description) for test in _TESTS
+    ],
+    can_subset=True,
+)
+def booking_flow(
+    context: dg.AssetExecutionContext, booking_database: BookingDatabase
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Run the suite, or only the tests whose checks were chosen."""
+    settings = booking_database.settings()
+    run_id = UUID(context.run_id)
+    chosen = {key.name for key in context.selected_asset_check_keys}
+    whole = bool(context.selected_asset_keys)
+    bench = Bench(tuple(_NODE_IDS if whole else (name for name in _NODE_IDS if name in chosen)))
+    outcomes: list[Verdict] = []
+    for verdict in _run(context, settings, run_id, bench, whole=whole):
+        outcomes.append(verdict)
+        if verdict.check_name in chosen:
+            yield _check_result(verdict, _Mask(settings, run_id))
+    ended = _close(context, settings, run_id)
+    mask = _Mask(settings, run_id)
+    for problem in bench.problems:
+        context.log.error(mask(problem))
+    if whole:
+        yield dg.MaterializeResult(asset_key=BOOKING_FLOW_RESULTS, metadata=_metadata(outcomes, bench, mask) | ended)
+
+
+def _run(
+    context: dg.AssetExecutionContext, settings: Settings, run_id: UUID, bench: Bench, *, whole: bool
+) -> Iterator[Verdict]:
+    try:
+        suite = suite_folder(settings.suite)
+    except ProdtestError as error:
+        bench.problems.append(str(error))
+        yield from bench.rest("there is no suite")
+        return
+    only = () if whole else tuple(_NODE_IDS[name] for name in bench.declared)
+    yield from verdicts(context, SuiteRun(suite, run_id, _TESTS, only), bench)
+
+
+def _close(context: dg.AssetExecutionContext, settings: Settings, run_id: UUID) -> dict[str, Any]:
+    """Close the run in the ledger if its process died before it could. Returns how it ended, for the metadata."""
+    if settings.db_url is None or not settings.test_mode:
+        return {"run": "not in a ledger: PRODUCTION_DB_URL or PRODUCTION_DB_TEST_MODE is not set"}
+    try:
+        with writable_database(settings) as writing:
+            if abandon_run(writing.database, writing.permit, run_id):
+                context.log.warning("the suite's process left its run open; it has been closed, cleanup takes its rows")
+            found = writing.database.rows("run", run_id=run_id)
+    except ProdtestError as error:
+        # The steps that follow meet it too, and fail with it.
+        context.log.error(str(error))
+        return {"run": "unknown: the database could not be asked"}
+    return {"run": found[0]["outcome"] if found else "placed no call", "run_id": str(run_id)}
+
+
+def _check_result(verdict: Verdict, mask: "_Mask") -> dg.AssetCheckResult:
+    metadata: dict[str, Any] = {"outcome": verdict.outcome.value, "seconds": round(verdict.seconds, 2)}
+    if verdict.outcome is not Outcome.PASSED:
+        metadata["reason"] = mask(verdict.reason)
+    tracebacks = [case.traceback for case in verdict.cases if case.traceback]
+    if tracebacks:
+        metadata["traceback"] = dg.MetadataValue.md(f"```\n{mask(tracebacks[0])}\n```")
+    if len(verdict.cases) > 1:
+        rows = [{"case": case.name, "outcome": case.outcome.value, "why": case.message} for case in verdict.cases]
+        metadata["cases"] = dg.MetadataValue.md(mask(markdown_table(rows).value))
+    return dg.AssetCheckResult(
+        asset_key=BOOKING_FLOW_RESULTS,
+        check_name=verdict.check_name,
+        passed=verdict.outcome is Outcome.PASSED,
+        severity=_severity(verdict.outcome),
+        description=mask(verdict.reason.splitlines()[0]) if verdict.reason else None,
+        metadata=metadata,
+    )
+
+
+def _severity(outcome: Outcome) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.WARN if outcome is Outcome.SKIPPED else dg.AssetCheckSeverity.ERROR
+
+
+def _metadata(outcomes: list[Verdict], bench: Bench, mask: "_Mask") -> dict[str, Any]:
+    counts = bench.counts()
+    rows: list[Mapping[str, Any]] = [
+        {"test": verdict.check_name, "outcome": verdict.outcome.value, "seconds": round(verdict.seconds, 2)}
+        for verdict in outcomes
+    ]
+    rows += [
+        {"test": f"{case.name} (not declared)", "outcome": case.outcome.value, "seconds": round(case.seconds, 2)}
+        for case in bench.undeclared
+    ]
+    figures: dict[str, Any] = {
+        "passed": counts[Outcome.PASSED],
+        "failed": counts[Outcome.FAILED],
+        "skipped": counts[Outcome.SKIPPED],
+        "did_not_run": sum(1 for verdict in outcomes if verdict.outcome is Outcome.DID_NOT_RUN),
+        "seconds": round(sum(row["seconds"] for row in rows), 2),
+        "tests": dg.MetadataValue.md(mask(markdown_table(rows).value)),
+    }
+    if bench.problems:
+        figures["problems"] = mask("; ".join(bench.problems))
+    return figures
+
+
+class _Mask:
+    """Hides the secrets of the settings, and the callers of a run as the ledger knows them."""
+
+    def __init__(self, settings: Settings, run_id: UUID) -> None:
+        self._settings, self._run_id = settings, run_id
+        self._secrets = secrets_of(settings)
+        self._names: frozenset[str] | None = None
+
+    def __call__(self, text: str) -> str:
+        if not text:
+            return text
+        if self._names is None:
+            self._names = self._callers()
+        return masked(text, secrets=self._secrets, names=self._names)
+
+    def _callers(self) -> frozenset[str]:
+        settings = self._settings
+        if settings.db_url is None:
+            return frozenset()
+        try:
+            with readable_database(settings) as database:
+                return _caller_names(database, self._run_id)
+        except ProdtestError:
+            return frozenset()
+
+
+def _caller_names(database: Database, run_id: UUID) -> frozenset[str]:
+    calls = database.rows("calls_of_run", run_id=run_id) if database.has_schema else []
+    return frozenset(database.row("call_state", call_sid=call["call_sid"])["caller_name"] for call in calls)

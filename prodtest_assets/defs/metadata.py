@@ -1,0 +1,79 @@
+"""Figures and offenders in the form in which Dagster shows them. Nothing is decided here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from prodtest_assets.testdata.models import Offenders
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_STEP = 1024
+
+
+def none_left(
+    offenders: Offenders, *, what: str, fix: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
+    """A check that passes when there are no offenders.
+
+    Args:
+        offenders: the rows a check objects to, masked.
+        what: what they are, in the plural: "stale test rows".
+        fix: the command that repairs it.
+        severity: of a failure.
+    """
+    metadata: dict[str, Any] = {"count": offenders.total, "truncated": offenders.is_truncated}
+    if offenders.total:
+        metadata |= {"sample": markdown_table(offenders.sample), "repair": dg.MetadataValue.md(f"`{fix}`")}
+    return dg.AssetCheckResult(
+        passed=offenders.total == 0,
+        severity=severity,
+        description=f"{offenders.total} {what}" if offenders.total else f"no {what}",
+        metadata=metadata,
+    )
+
+
+def not_measured(reason: str) -> dg.AssetCheckResult:
+    """A check that had nothing to measure with, and says so; it passes, since nothing is known to be wrong."""
+    return dg.AssetCheckResult(
+        passed=True,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"not measured: {reason}",
+        metadata={"measured": False},
+    )
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
+    """Rows as a Markdown table, a column for each key that occurs."""
+    return dg.MetadataValue.md(table_text(rows))
+
+
+def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The text of `markdown_table`."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if not columns:
+        return "none"
+    lines = [_line(columns), _line("---" for _ in columns)]
+    return "\n".join([*lines, *(_line(shown(row.get(column, "")) for column in columns) for row in rows)])
+
+
+def shown(value: object) -> str:
+    """A value as people read it: instants to the second, with their offset."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    return "" if value is None else str(value)
+
+
+def size(number: int | None) -> str:
+    """Bytes as people read them: `12.3 MB`."""
+    if number is None:
+        return "unknown"
+    amount, unit = float(number), 0
+    while amount >= _STEP and unit < len(_UNITS) - 1:
+        amount, unit = amount / _STEP, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{number} bytes"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"

@@ -1,0 +1,101 @@
+"""A pytest plugin that tells Dagster how each test ended, while the suite runs.
+
+It is loaded in the suite's process only (`-p prodtest_assets.defs.pipes_reporter`). It folds and judges nothing: the
+process may be killed at any moment, so what is known is sent at once and put together on the other side.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster_pipes import PipesContext, open_dagster_pipes
+
+# The reader on the other side takes a line to be whole, so a line must fit into one write.
+_LONGEST_LINE = 7_000
+_LONGEST_MESSAGE = 1_500
+_MOST_FRAMES = 12
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open Dagster Pipes; its context says which test belongs to which check."""
+    pipes = open_dagster_pipes()
+    config.pluginmanager.register(_Reporter(pipes, Path(pipes.get_extra("root")), pipes.get_extra("checks")))
+
+
+class _Reporter:
+    def __init__(self, pipes: PipesContext, root: Path, checks: Mapping[str, str]) -> None:
+        self._pipes, self._root, self._checks = pipes, root, checks
+        self._deselected: list[pytest.Item] = []
+        self._phases: dict[str, dict[str, Any]] = {}
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self._deselected.extend(items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        cases = Counter(filter(None, map(self._check_of, session.items)))
+        deselected = {name for name in map(self._check_of, self._deselected) if name and name not in cases}
+        self._send({"kind": "collected", "cases": dict(cases), "deselected": sorted(deselected)})
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            lines = str(report.longrepr).strip().splitlines()
+            self._send({"kind": "problem", "message": f"{report.nodeid}: {lines[-1].strip() if lines else 'broken'}"})
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        case = self._phases.setdefault(item.nodeid, {"outcome": "passed", "seconds": 0.0})
+        case["seconds"] += report.duration
+        if report.outcome != "passed" and case["outcome"] != "failed":
+            case |= {"outcome": report.outcome, "message": _reason(report, call)}
+            if report.failed and call.excinfo:
+                case["traceback"] = self._traceback(call.excinfo)
+        if report.when == "teardown":
+            self._send(
+                {"kind": "case", "check": self._check_of(item), "name": item.name, **self._phases.pop(item.nodeid)}
+            )
+        return report
+
+    def pytest_unconfigure(self) -> None:
+        self._pipes.close()
+
+    def _check_of(self, item: pytest.Item) -> str | None:
+        """The check of an item: by its file, classes and function, without its parameters."""
+        classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+        function = getattr(item, "originalname", None) or item.name
+        try:
+            file = item.path.relative_to(self._root).as_posix()
+        except ValueError:
+            return None
+        return self._checks.get("::".join((file, *classes, function)))
+
+    def _traceback(self, found: pytest.ExceptionInfo[BaseException]) -> str:
+        frames = [entry for entry in found.traceback if Path(entry.path).is_relative_to(self._root)]
+        return "\n".join(
+            f"{Path(entry.path).relative_to(self._root)}:{entry.lineno + 1} in {entry.name}: {entry.statement!s}"
+            for entry in frames[-_MOST_FRAMES:]
+        )
+
+    def _send(self, message: dict[str, Any]) -> None:
+        for part in ("traceback", "message"):
+            surplus = len(json.dumps(message)) - _LONGEST_LINE
+            if surplus > 0 and part in message:
+                message[part] = message[part][: max(len(message[part]) - surplus, 0)]
+        self._pipes.report_custom_message(message)
+
+
+def _reason(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
+    if report.skipped:
+        expected = getattr(report, "wasxfail", None)
+        if expected is not None:
+            return f"it failed as expected: {expected}"
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        return text.removeprefix("Skipped: ")
+    where = "" if report.when == "call" else f"in {report.when}: "
+    text = call.excinfo.exconly(tryshort=True) if call.excinfo else str(report.longrepr)
+    return f"{where}{text}"[:_LONGEST_MESSAGE]

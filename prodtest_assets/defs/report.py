@@ -1,0 +1,128 @@
+"""The report at the end of a run: what was tested, what was removed, and what is left that should not be there."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+
+from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
+from prodtest_assets.defs.metadata import shown, size, table_text
+from prodtest_assets.defs.resources import BookingDatabase, retention
+from prodtest_assets.testdata.connection import Database
+from prodtest_assets.testdata.models import Snapshot
+from prodtest_assets.testdata.snapshot import take_snapshot
+
+TEST_DATA_REPORT = dg.AssetKey("test_data_report")
+
+
+@dg.asset(
+    key=TEST_DATA_REPORT,
+    group_name="reports",
+    kinds={"markdown"},
+    deps=[TEST_DATA_CLEANUP, "age_distribution", "storage_metrics", "creation_trend"],
+)
+def report_on_test_data(
+    context: dg.AssetExecutionContext, booking_database: BookingDatabase
+) -> dg.MaterializeResult[None]:
+    """What a person wants to know after a run, measured once more after cleanup."""
+    settings = booking_database.settings()
+    run_id = UUID(context.run_id)
+    with booking_database.reading() as database:
+        snapshot = take_snapshot(database, retention=retention(settings), run_id=run_id)
+        run = _found(database, "run", run_id=run_id)
+        calls = database.rows("calls_of_run", run_id=run_id) if database.has_schema else []
+        cleanup = _found(database, "latest_cleanup")
+        by_tests = _found(database, "cleanup_run", cleanup_id=run_id)
+    sections = {
+        "Tests": _tests(run, len(calls), [call["outcome"] for call in calls]),
+        "Removed": _removed(cleanup, by_tests),
+        "Stored now": _stored(snapshot),
+        "Residue": _residue(snapshot),
+        "Alerts": [{"level": alert.level, "what": alert.message, "do": alert.action} for alert in snapshot.alerts],
+    }
+    text = "\n\n".join(f"### {title}\n\n{table_text(rows)}" for title, rows in sections.items())
+    return dg.MaterializeResult(metadata={"report": dg.MetadataValue.md(text)} | _figures(snapshot, run, cleanup))
+
+
+def _found(database: Database, statement: str, **parameters: object) -> Mapping[str, Any] | None:
+    rows = database.rows(statement, **parameters) if database.has_schema else []
+    return rows[0] if rows else None
+
+
+def _tests(run: Mapping[str, Any] | None, calls: int, outcomes: list[str]) -> list[dict[str, Any]]:
+    if run is None:
+        return [{"run": "no call was placed in this run"}]
+    return [
+        {
+            "target": run["target"],
+            "outcome": run["outcome"],
+            "passed": run["passed"],
+            "failed": run["failed"],
+            "skipped": run["skipped"],
+            "calls": calls,
+            "booked": outcomes.count("booked"),
+            "began": run["started_at"],
+            "ended": run["finished_at"],
+        }
+    ]
+
+
+def _removed(cleanup: Mapping[str, Any] | None, by_tests: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    removals = {"the tests themselves": by_tests, "the last cleanup": cleanup}
+    return [
+        {
+            "by": who,
+            "appointments": removal["deleted"].get("appointments", 0),
+            "users": removal["deleted"].get("users", 0),
+            "ended": removal["stop_reason"],
+            "at": shown(removal["finished_at"]),
+        }
+        for who, removal in removals.items()
+        if removal
+    ]
+
+
+def _stored(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {
+            "test rows": snapshot.total,
+            "active": snapshot.active,
+            "cancelled": snapshot.cancelled,
+            "test users": snapshot.test_users,
+            "oldest": snapshot.oldest,
+            "bytes": size(snapshot.storage.test_row_bytes),
+            "archive": size(snapshot.storage.archive_bytes),
+        }
+    ]
+
+
+def _residue(snapshot: Snapshot) -> list[dict[str, Any]]:
+    residue = snapshot.residue
+    return [
+        {
+            "stale": residue.stale,
+            "orphaned": residue.orphaned,
+            "unmarked": residue.unmarked,
+            "from this run": residue.from_this_run,
+            "total": residue.total,
+        }
+    ]
+
+
+def _figures(snapshot: Snapshot, run: Mapping[str, Any] | None, cleanup: Mapping[str, Any] | None) -> dict[str, Any]:
+    residue = snapshot.residue
+    return {
+        "tests_passed": run["passed"] if run else 0,
+        "tests_failed": run["failed"] if run else 0,
+        "tests_skipped": run["skipped"] if run else 0,
+        "run_outcome": run["outcome"] if run else "placed no call",
+        "stop_reason": cleanup["stop_reason"] if cleanup else "no cleanup has run",
+        "residue_stale": residue.stale,
+        "residue_orphaned": residue.orphaned,
+        "residue_unmarked": residue.unmarked,
+        "residue_from_this_run": residue.from_this_run,
+        "residue_total": residue.total,
+        "pending_calendar_events": snapshot.pending_events,
+        "test_rows": snapshot.total,
+    }
