@@ -18,7 +18,7 @@ from prodtest_assets.lifetime import die_with_parent
 from prodtest_assets.sandbox.accounts import Account, RunAs
 from prodtest_assets.sandbox.state import ServerDirectory
 
-SUPERUSER = "prodtest"
+SUPERUSER = "booking"
 HOST = "127.0.0.1"
 START_OVER = "`prodtest demo --fresh` starts over"
 

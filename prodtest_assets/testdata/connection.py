@@ -32,6 +32,7 @@ _OUR_CODES: dict[str, type[ProdtestError]] = {
     "PT005": CanaryMissing,
     "PT006": RefusedForSafety,
     "PT008": RefusedForSafety,
+    "PT010": RefusedForSafety,
 }
 
 
@@ -110,10 +111,13 @@ class Database:
         return row["value"] if row else None
 
     @contextmanager
-    def transaction(self, *, lock_timeout: str, statement_timeout: str) -> Iterator[None]:
-        """One transaction with time limits of its own (`2s`); they end with it, also behind a pooler."""
+    def transaction(self, *, lock_timeout: str = "2s", statement_timeout: str = "300s") -> Iterator[None]:
+        """One transaction with settings of its own, which end with it, also behind a pooler.
+
+        Rows that row-level security hides from us raise an error there instead of vanishing.
+        """
         with translated_errors(), self.connection.transaction():
-            self.row("timeouts", lock_timeout=lock_timeout, statement_timeout=statement_timeout)
+            self.row("begin", lock_timeout=lock_timeout, statement_timeout=statement_timeout)
             yield
 
 

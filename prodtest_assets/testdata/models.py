@@ -50,6 +50,7 @@ class Policy:
         batch_size: rows in one transaction.
         max_runtime: how long one cleanup may take.
         lease_wait: how long to wait for another cleanup.
+        allow_triggers: triggers and rules of the application that a person knows to be harmless.
     """
 
     retention: timedelta = timedelta(hours=24)
@@ -58,6 +59,7 @@ class Policy:
     batch_size: int = 2_000
     max_runtime: timedelta = timedelta(hours=1)
     lease_wait: timedelta = timedelta(seconds=60)
+    allow_triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class CleanupPlan:
         rows: per table, how many rows go.
         kept: per table, how many rows stay for which verdict.
         truncated: rows in reach that `max_delete` left out.
+        effects: rows of other tables that refer to these, per table and per what their foreign key would do;
+            known only for a stored plan.
     """
 
     id: UUID | None
@@ -167,6 +171,7 @@ class CleanupPlan:
     rows: Mapping[str, int]
     kept: Mapping[str, Mapping[str, int]]
     truncated: int = 0
+    effects: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:

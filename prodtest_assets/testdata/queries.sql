@@ -159,7 +159,7 @@ WHERE outcome = 'open' AND id IS DISTINCT FROM %(run_id)s::uuid
 
 -- name: plan
 -- One stored plan.
-SELECT id, scope, cutoff, run_id, counts, created_at, actor FROM prodtest.plan WHERE id = %(plan_id)s
+SELECT id, scope, cutoff, run_id, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan WHERE id = %(plan_id)s
 
 -- name: plan_batches
 -- The batches of a plan, without the ids.
@@ -238,12 +238,19 @@ SELECT {cutoff} AS cutoff
 -- name: reachable_count
 -- How many rows a plan's question reaches now.
 SELECT count(*)::int AS count FROM prodtest.plan p
-CROSS JOIN LATERAL prodtest.reachable(p.scope, p.cutoff, p.run_id, p.named, p.named_users) WHERE p.id = %(plan_id)s
+CROSS JOIN LATERAL prodtest.judge(p.scope, p.cutoff, p.run_id, p.named, p.named_users) j
+WHERE p.id = %(plan_id)s AND j.verdict = ANY (prodtest.verdicts_of(p.scope))
 
 -- name: remove_batch
 -- One batch of a cleanup, in the transaction of the caller.
 SELECT table_name, planned, removed FROM prodtest.remove_batch(%(cleanup_id)s, %(place)s, %(wait)s)
 
--- name: timeouts
--- How long this transaction waits for a lock, and for anything.
-SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement_timeout', %(statement_timeout)s, true)
+-- name: begin
+-- How long this transaction waits for a lock, and for anything; rows that are hidden from us raise an error.
+SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement_timeout', %(statement_timeout)s, true),
+       set_config('row_security', 'off', true)
+
+-- name: blocked_backends
+-- How many other sessions wait for a lock in this database.
+SELECT count(*)::int AS count FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'

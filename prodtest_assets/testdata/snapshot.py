@@ -36,16 +36,17 @@ def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | No
         ConfigurationError: the application's tables lack a migration.
         Unreachable: the connection was lost.
     """
-    figures = database.row(
-        "figures",
-        cutoff=None,
-        retention=retention,
-        run_id=run_id,
-        named=[],
-        named_users=[],
-        scopes=["call", "stale"],
-    )
-    storage = database.row("storage")
+    with database.transaction():
+        figures = database.row(
+            "figures",
+            cutoff=None,
+            retention=retention,
+            run_id=run_id,
+            named=[],
+            named_users=[],
+            scopes=["call", "stale"],
+        )
+        storage = database.row("storage")
     snapshot = Snapshot(
         database=database.name,
         taken_at=figures["taken_at"],

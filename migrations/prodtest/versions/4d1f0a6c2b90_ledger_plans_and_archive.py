@@ -64,6 +64,9 @@ CREATE TABLE prodtest.plan (
     named bigint[] NOT NULL DEFAULT '{}',
     named_users bigint[] NOT NULL DEFAULT '{}',
     counts jsonb NOT NULL DEFAULT '{}',
+    in_reach int NOT NULL DEFAULT 0,
+    kept jsonb NOT NULL DEFAULT '{}',
+    effects jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     actor text NOT NULL
 );
@@ -90,7 +93,8 @@ CREATE TABLE prodtest.cleanup_run (
 );
 
 CREATE TABLE prodtest.archived_row (
-    cleanup_id uuid NOT NULL REFERENCES prodtest.cleanup_run,
+    -- Not a foreign key: its check would cost more than the archiving of the row itself.
+    cleanup_id uuid NOT NULL,
     table_oid regclass NOT NULL,
     row_id bigint NOT NULL,
     content jsonb NOT NULL,

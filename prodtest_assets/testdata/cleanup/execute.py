@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from prodtest_assets.errors import PlanDrifted, ProdtestError
+from prodtest_assets.errors import PlanDrifted, ProdtestError, RefusedForSafety
 from prodtest_assets.testdata.cleanup.lease import LeaseTaken, actor, cleanup_lease
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
@@ -19,9 +19,10 @@ from prodtest_assets.testdata.guard import WritePermit
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.proof import prove_untouched, sample_customers
 
-_LOCK_TIMEOUT = "2s"
 _STATEMENT_TIMEOUT = "60s"
 _ATTEMPTS = 5
+_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
 _RETRIED = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
@@ -111,6 +112,7 @@ def _under_lease(
     settle_dead_runs(database, permit, run_id=run_id)
     try:
         with cleanup_lease(database, cleanup_id, wait=policy.lease_wait):
+            _refuse_triggers(database, policy)
             adopted = database.call("adopt_unmarked", cleanup_id, run_id)
             plan = make_plan()
             if plan.total > policy.max_delete and not policy.accept_partial:
@@ -120,6 +122,16 @@ def _under_lease(
     except LeaseTaken:
         plan = plan_cleanup(database, policy, run_id=run_id)
         return _ended(database, plan, StopReason.LOCKED, plan.total, started)
+
+
+def _refuse_triggers(database: Database, policy: Policy) -> None:
+    """A trigger or rule of the application could change other rows when a test row goes."""
+    found = database.call("triggers_in_the_way", list(policy.allow_triggers))
+    if found and isinstance(found, list):
+        raise RefusedForSafety(
+            f"the tables have triggers or rules that run on delete ({', '.join(found)}): read them, and give "
+            f"--allow-trigger {found[0]} if it touches no other rows"
+        )
 
 
 def _ended(
@@ -149,7 +161,7 @@ class _Removal:
     policy: Policy
     started: float
     on_progress: OnProgress | None
-    deleted: dict[str, int] = field(default_factory=dict)
+    removed: int = 0
 
     def run(self, *, adopted: int) -> CleanupReport:
         self.database.call("open_cleanup", self.cleanup_id, self.plan.id, actor())
@@ -167,9 +179,9 @@ class _Removal:
             id=self.cleanup_id,
             plan=self.plan,
             stop_reason=reason,
-            deleted=self.deleted,
+            deleted=self.database.row("cleanup_run", cleanup_id=self.cleanup_id)["deleted"],
             adopted=adopted,
-            missed=self.plan.total - sum(self.deleted.values()),
+            missed=self.plan.total - self.removed,
             eligible_left=left,
             proof=proof,
             seconds=time.monotonic() - self.started,
@@ -206,14 +218,21 @@ class _Removal:
                     return 0
                 time.sleep(0.1 * attempt)
             else:
-                self.deleted[row["table_name"]] = self.deleted.get(row["table_name"], 0) + row["removed"]
+                self.removed += row["removed"]
                 self._report_progress()
+                self._let_others_pass()
                 return int(row["removed"])
         return 0
 
     def _remove_batch_once(self, place: int, *, wait: bool) -> Any:
-        with self.database.transaction(lock_timeout=_LOCK_TIMEOUT, statement_timeout=_STATEMENT_TIMEOUT):
+        with self.database.transaction(statement_timeout=_STATEMENT_TIMEOUT):
             return self.database.row("remove_batch", cleanup_id=self.cleanup_id, place=place, wait=wait)
+
+    def _let_others_pass(self) -> None:
+        """Pause while sessions of the application wait for locks, whoever holds them."""
+        deadline = time.monotonic() + _LONGEST_PAUSE_SECONDS
+        while self.database.row("blocked_backends")["count"] and time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
 
     def _is_out_of_time(self) -> bool:
         return timedelta(seconds=time.monotonic() - self.started) > self.policy.max_runtime
@@ -227,8 +246,7 @@ class _Removal:
 
     def _report_progress(self) -> None:
         if self.on_progress:
-            removed = sum(self.deleted.values())
-            self.on_progress(Progress(removed, self.plan.total, time.monotonic() - self.started))
+            self.on_progress(Progress(self.removed, self.plan.total, time.monotonic() - self.started))
 
     def _note_failure(self) -> None:
         """Leave a stop reason behind; a connection that is gone leaves it to the next cleanup."""

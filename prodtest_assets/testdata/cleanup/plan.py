@@ -51,28 +51,16 @@ def plan_cleanup(
         "named": list(named),
         "named_users": list(named_users),
     }
-    counts = database.rows("judged_counts", scopes=list(VERDICTS[scope]), **question)
-    rows, kept = _split(counts, VERDICTS[scope])
-    in_reach = sum(rows.values())
-    cutoff = database.row("cutoff", **question)["cutoff"]
-    if permit is None:
-        return CleanupPlan(None, scope, cutoff, run_id, rows, kept, _excess(in_reach, policy))
-    plan_id = uuid4()
-    limit = policy.max_delete if policy.accept_partial else None
-    database.call(
-        "make_plan",
-        plan_id,
-        scope.value,
-        cutoff,
-        run_id,
-        list(named),
-        list(named_users),
-        limit,
-        policy.batch_size,
-        actor(),
-    )
-    stored = load_plan(database, plan_id)
-    return CleanupPlan(plan_id, scope, cutoff, run_id, stored.rows, kept, max(in_reach - stored.total, 0))
+    with database.transaction():
+        cutoff = database.row("cutoff", **question)["cutoff"]
+        if permit is None:
+            counts = database.rows("judged_counts", scopes=list(VERDICTS[scope]), **question)
+            return _unstored(scope, cutoff, run_id, counts, policy)
+        plan_id = uuid4()
+        limit = policy.max_delete if policy.accept_partial else None
+        ids = (list(named), list(named_users))
+        database.call("make_plan", plan_id, scope.value, cutoff, run_id, *ids, limit, policy.batch_size, actor())
+        return load_plan(database, plan_id)
 
 
 def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:
@@ -81,22 +69,27 @@ def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:
     if not found:
         raise ConfigurationError(f"no plan {plan_id}: make one with `prodtest cleanup`")
     row: Mapping[str, Any] = found[0]
-    cutoff: datetime = row["cutoff"]
-    return CleanupPlan(plan_id, Scope(row["scope"]), cutoff, row["run_id"], row["counts"], {})
+    return CleanupPlan(
+        id=plan_id,
+        scope=Scope(row["scope"]),
+        cutoff=row["cutoff"],
+        run_id=row["run_id"],
+        rows=row["counts"],
+        kept=row["kept"],
+        truncated=row["in_reach"] - sum(row["counts"].values()),
+        effects=row["effects"],
+    )
 
 
-def _split(
-    counts: Sequence[Mapping[str, Any]], verdicts: Sequence[str]
-) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+def _unstored(
+    scope: Scope, cutoff: datetime, run_id: UUID | None, counts: Sequence[Mapping[str, Any]], policy: Policy
+) -> CleanupPlan:
     rows: dict[str, int] = defaultdict(int)
     kept: dict[str, dict[str, int]] = defaultdict(dict)
     for entry in counts:
-        if entry["verdict"] in verdicts:
+        if entry["verdict"] in VERDICTS[scope]:
             rows[entry["table_name"]] += entry["count"]
         else:
             kept[entry["table_name"]][entry["verdict"]] = entry["count"]
-    return dict(rows), {table: dict(reasons) for table, reasons in kept.items()}
-
-
-def _excess(in_reach: int, policy: Policy) -> int:
-    return max(in_reach - policy.max_delete, 0) if policy.accept_partial else 0
+    excess = max(sum(rows.values()) - policy.max_delete, 0) if policy.accept_partial else 0
+    return CleanupPlan(None, scope, cutoff, run_id, dict(rows), dict(kept), truncated=excess)

@@ -59,11 +59,13 @@ BEGIN
     SELECT p.* INTO STRICT v_plan FROM prodtest.plan p JOIN prodtest.cleanup_run c ON c.plan_id = p.id WHERE c.id = p_cleanup;
     SELECT b.* INTO STRICT v_batch FROM prodtest.plan_batch b WHERE b.plan_id = v_plan.id AND b.place = p_place;
     IF v_batch.table_oid = 'public.users'::regclass THEN
-        v_removed := prodtest.archive_users(p_cleanup, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
+        v_removed := prodtest.archive_users(
+            p_cleanup, v_plan.id, NULL, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
     ELSE
-        v_removed := prodtest.archive_appointments(p_cleanup, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
+        v_removed := prodtest.archive_appointments(
+            p_cleanup, v_plan.id, NULL, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
     END IF;
-    RETURN QUERY SELECT (SELECT relname::text FROM pg_class WHERE oid = v_batch.table_oid), cardinality(v_batch.row_ids), v_removed;
+    RETURN QUERY SELECT prodtest.name_of(v_batch.table_oid), cardinality(v_batch.row_ids), v_removed;
 END
 $$;
 
@@ -81,7 +83,9 @@ BEGIN
     END IF;
     INSERT INTO prodtest.cleanup_run (id, actor) VALUES (v_call.run_id, 'test') ON CONFLICT (id) DO NOTHING;
     PERFORM prodtest.adopt(ARRAY[v_call.appointment_id]);
-    v_removed := prodtest.archive_appointments(v_call.run_id, ARRAY[v_call.appointment_id], 'call', '-infinity', v_call.run_id, true);
-    RETURN v_removed + prodtest.archive_users(v_call.run_id, ARRAY[v_call.user_id], 'call', '-infinity', v_call.run_id, true);
+    v_removed := prodtest.archive_appointments(
+        v_call.run_id, NULL, p_call, ARRAY[v_call.appointment_id], 'call', '-infinity', v_call.run_id, true);
+    RETURN v_removed + prodtest.archive_users(
+        v_call.run_id, NULL, p_call, ARRAY[v_call.user_id], 'call', '-infinity', v_call.run_id, true);
 END
 $$;

@@ -3,47 +3,62 @@
 CREATE OR REPLACE FUNCTION prodtest.make_plan(
     p_plan uuid, p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[],
     p_limit int, p_batch_size int, p_actor text
-) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- Store which rows may go, in batches of ids, oldest row first; p_limit rows in all tables at most.
+) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+-- Store which rows may go, in batches of ids, and how many stay for which reason; p_limit rows at most, oldest first.
 BEGIN
     INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, actor)
     VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_actor);
-    WITH reachable AS (
-        SELECT table_oid, id, verdict, row_number() OVER (ORDER BY table_oid = 'public.users'::regclass, aged_from, id) AS place
-        FROM prodtest.reachable(p_scope, p_cutoff, p_run, p_named, p_named_users)
+    WITH judged AS MATERIALIZED (
+        SELECT j.*, j.table_oid = 'public.users'::regclass AS is_parent, j.verdict = ANY (prodtest.verdicts_of(p_scope)) AS goes
+        FROM prodtest.judge(p_scope, p_cutoff, p_run, p_named, p_named_users) j
+    ),
+    ranked AS (
+        SELECT *, CASE WHEN p_limit IS NOT NULL THEN row_number() OVER (ORDER BY is_parent, aged_from, id) END AS place
+        FROM judged WHERE goes
     ),
     batched AS (
         SELECT *, (row_number() OVER (PARTITION BY table_oid, verdict ORDER BY id) - 1) / p_batch_size AS batch
-        FROM reachable WHERE p_limit IS NULL OR place <= p_limit
+        FROM ranked WHERE p_limit IS NULL OR place <= p_limit
+    ),
+    stored AS (
+        INSERT INTO prodtest.plan_batch (plan_id, place, table_oid, scope, row_ids)
+        SELECT p_plan, row_number() OVER (ORDER BY is_parent, verdict, batch), table_oid, verdict, array_agg(id)
+        FROM batched GROUP BY is_parent, table_oid, verdict, batch
+        RETURNING table_oid, cardinality(row_ids) AS rows
     )
-    INSERT INTO prodtest.plan_batch (plan_id, place, table_oid, scope, row_ids)
-    SELECT p_plan, row_number() OVER (ORDER BY table_oid = 'public.users'::regclass, verdict, batch), table_oid, verdict,
-           array_agg(id ORDER BY id)
-    FROM batched GROUP BY table_oid, verdict, batch;
-    UPDATE prodtest.plan SET counts = (
-        SELECT coalesce(jsonb_object_agg(t, n), '{}') FROM (
-            SELECT (SELECT relname FROM pg_class WHERE oid = b.table_oid) AS t, sum(cardinality(b.row_ids)) AS n
-            FROM prodtest.plan_batch b WHERE b.plan_id = p_plan GROUP BY b.table_oid) c)
+    UPDATE prodtest.plan SET
+        counts = (SELECT coalesce(jsonb_object_agg(c.name, c.n), '{}') FROM (
+            SELECT prodtest.name_of(t.table_oid) AS name, sum(t.rows) AS n FROM stored t GROUP BY 1) c),
+        in_reach = (SELECT count(*) FROM ranked),
+        kept = (SELECT coalesce(jsonb_object_agg(k.name, k.reasons), '{}') FROM (
+            SELECT r.name, jsonb_object_agg(r.verdict, r.n) AS reasons FROM (
+                SELECT prodtest.name_of(j.table_oid) AS name, j.verdict, count(*) AS n FROM judged j WHERE NOT j.goes GROUP BY 1, 2) r
+            GROUP BY r.name) k)
     WHERE id = p_plan;
+    UPDATE prodtest.plan SET effects = prodtest.effects(p_plan) WHERE id = p_plan;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.reachable(
+CREATE OR REPLACE FUNCTION prodtest.name_of(p_table regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT relname::text FROM pg_class WHERE oid = p_table
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.judge(
     p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[]
 ) RETURNS TABLE (table_oid regclass, id bigint, verdict text, aged_from timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 #variable_conflict use_column
 DECLARE
     v_scopes text[] := prodtest.verdicts_of(p_scope);
     v_named bigint[] := p_named;
     v_named_users bigint[] := p_named_users;
 BEGIN
-    RETURN QUERY WITH {sources}, {judged_appointments},
-    {judged_users}
-    SELECT 'public.appointments'::regclass, j.id, j.verdict, j.aged_from FROM judged j WHERE j.verdict = ANY (v_scopes)
+    RETURN QUERY WITH {sources}, {judged_appointments}, {judged_users}
+    SELECT 'public.appointments'::regclass, j.id, j.verdict, j.aged_from FROM judged j
     UNION ALL
     SELECT 'public.users'::regclass, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
-    FROM judged_user u WHERE u.verdict = ANY (v_scopes);
+    FROM judged_user u WHERE u.verdict <> 'in_use';
 END
 $$;
 
@@ -58,10 +73,11 @@ CREATE OR REPLACE FUNCTION prodtest.drift(p_plan uuid) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Rows within reach now that the plan does not hold, per table; empty when nothing was added.
     SELECT coalesce(jsonb_object_agg(t, n), '{}') FROM (
-        SELECT (SELECT relname FROM pg_class WHERE oid = r.table_oid) AS t, count(*) AS n
+        SELECT prodtest.name_of(r.table_oid) AS t, count(*) AS n
         FROM prodtest.plan p
-        CROSS JOIN LATERAL prodtest.reachable(p.scope, p.cutoff, p.run_id, p.named, p.named_users) r
+        CROSS JOIN LATERAL prodtest.judge(p.scope, p.cutoff, p.run_id, p.named, p.named_users) r
         LEFT JOIN (SELECT b.table_oid, unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan) planned
                ON planned.table_oid = r.table_oid AND planned.id = r.id
-        WHERE p.id = p_plan AND planned.id IS NULL GROUP BY r.table_oid) c
+        WHERE p.id = p_plan AND r.verdict = ANY (prodtest.verdicts_of(p.scope)) AND planned.id IS NULL
+        GROUP BY r.table_oid) c
 $$;

@@ -1,15 +1,16 @@
 -- Removal: lock, look again, archive and delete in one transaction. Every DELETE of this project stands here.
 
 CREATE OR REPLACE FUNCTION prodtest.archive_appointments(
-    p_cleanup uuid, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid, p_wait boolean
-) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    p_cleanup uuid, p_plan uuid, p_call text, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid,
+    p_wait boolean
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     v_named bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
-    v_ids bigint[];
+    v_ids bigint[] := p_ids;
     v_gone int;
     v_kept int;
 BEGIN
-    -- Locks first, in an order of their own: a mark lifted while this waits is seen by the statement below.
+    -- Locks first, in an order of their own: a mark lifted while this waits is seen by the statements below.
     IF p_wait THEN
         SELECT array_agg(l.id) INTO v_ids FROM (
             SELECT a.id FROM public.appointments a WHERE a.id = ANY (p_ids) AND a.is_test_data ORDER BY a.id FOR UPDATE) l;
@@ -18,9 +19,13 @@ BEGIN
             SELECT a.id FROM public.appointments a WHERE a.id = ANY (p_ids) AND a.is_test_data ORDER BY a.id
             FOR UPDATE SKIP LOCKED) l;
     END IF;
-    v_ids := prodtest.without_references('public.appointments'::regclass, v_ids);
-    WITH {sources},
-    {judged_appointments:by_id},
+    IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.appointments'::regclass)) THEN
+        WITH {sources}, {judged_appointments:by_id}
+        SELECT array_agg(j.id) INTO v_ids FROM judged j WHERE j.verdict = p_verdict
+        AND j.id <> ALL (prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call));
+        PERFORM prodtest.archive_children(p_cleanup, 'public.appointments'::regclass, v_ids);
+    END IF;
+    WITH {sources}, {judged_appointments:by_id},
     gone AS (
         DELETE FROM public.appointments a USING judged j
         WHERE a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
@@ -29,7 +34,7 @@ BEGIN
     kept AS (
         INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content, adopted)
         SELECT p_cleanup, 'public.appointments'::regclass, g.id, to_jsonb(g),
-               EXISTS (SELECT 1 FROM ledger l WHERE l.appointment_id = g.id AND NOT l.marked_by_app)
+               g.id IN (SELECT l.appointment_id FROM ledger l WHERE NOT l.marked_by_app)
         FROM gone g RETURNING 1
     )
     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;
@@ -38,9 +43,10 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.archive_users(
-    p_cleanup uuid, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid, p_wait boolean
-) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- A locked parent takes no new children; those that came before the lock are seen by the next statement.
+    p_cleanup uuid, p_plan uuid, p_call text, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid,
+    p_wait boolean
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+-- A locked parent takes no new children; those that came before the lock are seen by the statements below it.
 DECLARE
     v_named bigint[] := '{}';
     v_named_users bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
@@ -56,10 +62,11 @@ BEGIN
         SELECT array_agg(l.id) INTO v_ids FROM (
             SELECT u.id FROM public.users u WHERE u.id = ANY (p_ids) ORDER BY u.id FOR UPDATE SKIP LOCKED) l;
     END IF;
-    v_ids := prodtest.without_references('public.users'::regclass, v_ids);
-    WITH {sources},
-    {judged_appointments:by_user},
-    {judged_users:by_id},
+    WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
+    SELECT array_agg(j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
+    AND j.id <> ALL (prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call));
+    PERFORM prodtest.archive_children(p_cleanup, 'public.users'::regclass, v_ids);
+    WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id},
     gone AS (
         DELETE FROM public.users u USING judged_user j
         WHERE u.id = j.id AND j.present = 0 AND j.verdict = p_verdict
@@ -71,29 +78,6 @@ BEGIN
     )
     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;
     RETURN prodtest.note_removal(p_cleanup, 'users', v_gone, v_kept);
-END
-$$;
-
-CREATE OR REPLACE FUNCTION prodtest.without_references(p_table regclass, p_ids bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- The ids that no row of any table refers to, whatever its foreign key would do on delete.
-DECLARE
-    v_key record;
-    v_ids bigint[] := p_ids;
-BEGIN
-    FOR v_key IN
-        SELECT c.conrelid::regclass AS child, a.attname AS child_column, r.attname AS parent_column
-        FROM pg_constraint c
-        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-        JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = c.confkey[1]
-        WHERE c.contype = 'f' AND c.confrelid = p_table
-    LOOP
-        EXECUTE format('SELECT array_agg(p.id) FROM %s p WHERE p.id = ANY ($1)
-                        AND NOT EXISTS (SELECT 1 FROM %s c WHERE c.%I = p.%I)',
-                       p_table, v_key.child, v_key.child_column, v_key.parent_column)
-        INTO v_ids USING v_ids;
-    END LOOP;
-    RETURN v_ids;
 END
 $$;
 

@@ -249,18 +249,6 @@ def test_a_cleanup_that_was_killed_gets_a_stop_reason_from_the_next_one(world):
     assert stored == [{"stop_reason": "failed"}]
 
 
-def test_a_user_whom_another_table_refers_to_stays(world):
-    user = world.user(age=OLD)
-    world.sql("CREATE TABLE invoices (id bigint PRIMARY KEY, user_id bigint REFERENCES users ON DELETE CASCADE)")
-    world.sql("INSERT INTO invoices VALUES (1, %s)", user)
-    row = world.book(user, age=OLD)
-    report = clean(world)
-    assert not world.has_appointment(row)
-    assert world.has_user(user)
-    assert report.stop_reason is StopReason.HELD
-    assert world.sql("SELECT * FROM invoices")
-
-
 def test_the_archive_takes_no_row_without_the_mark(world):
     with pytest.raises(Exception, match="only_test_rows_are_archived"):
         world.sql(
