@@ -78,7 +78,6 @@ class _Reporter:
                 passed=evaluation.passed,
                 severity=evaluation.severity.value,
                 outcome=_metadata(evaluation.metadata, "outcome"),
-                was_measured=_metadata(evaluation.metadata, "measured") is not False,
                 description=evaluation.description,
             )
 

@@ -1,0 +1,138 @@
+"""`prodtest cleanup`: what it shows is what it does, and what it must not do it does not."""
+
+import os
+import pty
+import subprocess
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from tests.booking_world import BookingWorld
+from tests.integration.cli.commands import Result, command, environment, prodtest
+
+
+@pytest.fixture
+def seeded(world: BookingWorld) -> BookingWorld:
+    """A customer, three stale rows, one fresh one."""
+    world.customer()
+    for hours in (30, 50, 100):
+        world.book(age=timedelta(hours=hours))
+    world.book(age=timedelta(hours=1))
+    return world
+
+
+def cleanup(world: BookingWorld, *arguments: str, test_mode: bool = True) -> Result:
+    """Run `prodtest cleanup` on a world's database."""
+    mode = {"PRODUCTION_DB_TEST_MODE": "true"} if test_mode else {}
+    return prodtest("cleanup", *arguments, "--db-url", world.url, **mode)
+
+
+def appointments(world: BookingWorld) -> int:
+    return int(world.sql("SELECT count(*) AS n FROM appointments")[0]["n"])
+
+
+def test_a_dry_run_is_the_default_and_shows_exactly_what_a_live_run_removes(seeded: BookingWorld) -> None:
+    before = appointments(seeded)
+    dry = cleanup(seeded, "--json").json()
+    assert appointments(seeded) == before
+    assert dry["rows"] == {"appointments": 3, "users": 3}
+    assert dry["kept"] == {"appointments": {"young": 1}}
+    live = cleanup(seeded, "--no-dry-run", "--plan", dry["plan"], "--json")
+    assert live.code == 0
+    assert live.json()["deleted"] == dry["rows"]
+    assert live.json()["stop_reason"] == "drained"
+    assert appointments(seeded) == before - 3
+    assert live.json()["customer_rows"]["changed_by_cleanup"] == 0
+
+
+def test_a_dry_run_without_test_mode_works_and_says_why_its_plan_is_not_stored(seeded: BookingWorld) -> None:
+    dry = cleanup(seeded, test_mode=False)
+    assert (dry.code, dry.err) == (0, "")
+    assert "3 appointments, 3 users" in dry.out
+    assert "PRODUCTION_DB_TEST_MODE" in dry.out
+    assert seeded.sql("SELECT count(*) AS n FROM prodtest.plan") == [{"n": 0}]
+
+
+def test_a_live_run_without_test_mode_is_refused_by_the_settings_name(seeded: BookingWorld) -> None:
+    live = cleanup(seeded, "--no-dry-run", test_mode=False)
+    assert (live.code, live.out) == (3, "")
+    assert "PRODUCTION_DB_TEST_MODE" in live.complaint
+    assert appointments(seeded) == 5
+
+
+def test_a_live_run_creates_the_schema_it_needs(seeded: BookingWorld) -> None:
+    seeded.sql("DROP SCHEMA prodtest CASCADE")
+    live = cleanup(seeded, "--no-dry-run", "--json")
+    assert live.code == 0
+    assert live.json()["deleted"] == {"appointments": 3, "users": 3}
+    assert len(seeded.archived()) == 6
+
+
+def test_a_plan_above_the_limit_is_refused_unless_a_number_is_given(seeded: BookingWorld) -> None:
+    settings = {"PRODUCTION_DB_URL": seeded.url, "PRODUCTION_DB_TEST_MODE": "true", "PRODTEST_MAX_DELETE": "2"}
+    refused = prodtest("cleanup", "--no-dry-run", **settings)
+    assert (refused.code, refused.out) == (3, "")
+    assert "--max-delete" in refused.complaint
+    assert appointments(seeded) == 5
+
+    partial = prodtest("cleanup", "--no-dry-run", "--max-delete", "2", "--json", **settings).json()
+    assert (partial["deleted"], partial["stop_reason"]) == ({"appointments": 2}, "max_delete")
+    assert appointments(seeded) == 3
+
+
+def test_only_the_rows_named_go(seeded: BookingWorld) -> None:
+    young = seeded.sql("SELECT max(id) AS id FROM appointments WHERE is_test_data")[0]["id"]
+    live = cleanup(seeded, "--no-dry-run", "--id", str(young), "--json")
+    assert live.code == 0
+    assert live.json()["deleted"]["appointments"] == 1
+    assert not seeded.has_appointment(young)
+    assert appointments(seeded) == 4
+
+
+def test_a_customers_row_does_not_go_even_when_it_is_named(seeded: BookingWorld) -> None:
+    theirs = seeded.sql("SELECT id, user_id FROM appointments WHERE NOT is_test_data")[0]
+    named = ("--id", str(theirs["id"]), "--user-id", str(theirs["user_id"]))
+    live = cleanup(seeded, "--no-dry-run", "--older-than=0", *named, "--json")
+    assert live.json()["deleted"] in ({}, {"appointments": 0}, {"users": 0})
+    assert seeded.has_appointment(theirs["id"])
+    assert seeded.has_user(theirs["user_id"])
+
+
+def on_a_terminal(arguments: Sequence[str], settings: dict[str, str], answer: str) -> tuple[int, str]:
+    """Run a command whose three streams are a terminal, and type an answer."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(*arguments), env=environment(settings), stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+    )
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    seen = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            seen += chunk
+    except OSError:  # Linux says so when the other side is closed
+        pass
+    os.close(ours)
+    return process.wait(60), seen.decode()
+
+
+def test_on_a_terminal_a_live_run_asks_first_and_takes_no_for_an_answer(seeded: BookingWorld) -> None:
+    settings = {"PRODUCTION_DB_URL": seeded.url, "PRODUCTION_DB_TEST_MODE": "true"}
+    code, seen = on_a_terminal(["cleanup", "--no-dry-run"], settings, "n\n")
+    assert code != 0
+    assert "Remove 3 appointments, 3 users" in seen
+    assert appointments(seeded) == 5
+
+    code, seen = on_a_terminal(["cleanup", "--no-dry-run"], settings, "y\n")
+    assert code == 0
+    assert "drained" in seen
+    assert appointments(seeded) == 2
+
+
+def test_yes_skips_the_question(seeded: BookingWorld) -> None:
+    settings = {"PRODUCTION_DB_URL": seeded.url, "PRODUCTION_DB_TEST_MODE": "true"}
+    code, seen = on_a_terminal(["cleanup", "--no-dry-run", "--yes"], settings, "")
+    assert code == 0
+    assert "Remove 3" not in seen
+    assert appointments(seeded) == 2
