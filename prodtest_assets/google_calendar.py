@@ -26,6 +26,7 @@ _RETRIES = 3
 _FAILURES_IN_A_ROW = 3
 _GONE = frozenset({404, 410})
 _CANCELLED = "cancelled"
+_NOT_THE_API = "what answers is not the calendar API: check PRODTEST_CALENDAR_API_URL"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # https://developers.google.com/workspace/calendar/api/guides/errors
 _QUOTA_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
@@ -99,7 +100,11 @@ class Calendar:
             Unreachable: the API did not answer, or its quota is used up.
         """
         found = self._ask("get", eventId=event_id)
-        return None if found is None or found.get("status") == _CANCELLED else _event(found)
+        if found is None:
+            return None
+        if "id" not in found:
+            raise Unreachable(_NOT_THE_API)
+        return None if found.get("status") == _CANCELLED else _event(found)
 
     def delete(self, event_id: str) -> bool:
         """Delete an event, telling none of its guests.
@@ -111,7 +116,8 @@ class Calendar:
             ConfigurationError: there is no such calendar, or the account may not write to it.
             Unreachable: the API did not answer, or its quota is used up.
         """
-        self._ask("delete", eventId=event_id, sendUpdates="none")
+        if self._ask("delete", eventId=event_id, sendUpdates="none"):
+            raise Unreachable(_NOT_THE_API)
         return True
 
     def _ask(self, method: str, **parameters: object) -> dict[str, Any] | None:
@@ -136,8 +142,11 @@ class Calendar:
 
     def _execute(self, method: str, **parameters: object) -> dict[str, Any]:
         request = getattr(self._service.events(), method)(calendarId=self.calendar_id, **parameters)
-        answer = request.execute(num_retries=self._retries)
-        return answer if isinstance(answer, dict) else {}
+        answer = request.execute(num_retries=self._retries) or {}
+        # A proxy's sign-in page comes with status 200 as well, and must not confirm anything.
+        if not isinstance(answer, dict):
+            raise Unreachable(_NOT_THE_API)
+        return answer
 
 
 def open_calendar(
@@ -245,7 +254,7 @@ def _problems_named() -> Iterator[None]:
     except GoogleAuthError as error:
         raise ConfigurationError("Google refuses the service account: check GOOGLE_SERVICE_ACCOUNT_JSON") from error
     except ValueError as error:
-        raise Unreachable("what answers is not the calendar API: check PRODTEST_CALENDAR_API_URL") from error
+        raise Unreachable(_NOT_THE_API) from error
 
 
 def _refusal(error: "HttpError") -> ProdtestError:
