@@ -3,7 +3,8 @@
 --
 -- Placeholders: {cutoff} the absolute instant before which a test row is stale, {run_id} the run that asks
 -- (its own calls are in scope), {named} and {named_users} ids given by a person, {scopes} the verdicts that go,
--- {reserved:X} whether number X is reserved for tests, {digits:X} its digits in one spelling;
+-- {digits:X} the digits of number X in one spelling, {reserved_digits:X} whether such digits are reserved for tests,
+-- {reserved:X} whether the number is;
 -- {only_appointments} and {only_users} narrow the rows that are looked at.
 
 -- name: sources
@@ -57,16 +58,17 @@ known AS MATERIALIZED (
 ),
 owner AS MATERIALIZED (
     -- LATERAL keeps to the indexes: what this reads grows with the test rows, never with the customers'.
-    SELECT u.id, u.full_name, u.mobile,
-           {reserved:u.mobile} AS has_reserved_number,
+    SELECT u.id, u.mobile,
+           {reserved_digits:u.digits} AS has_reserved_number,
            u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
-           {digits:u.mobile} IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
+           u.digits IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
            customer_row.id IS NOT NULL AS has_customer_rows,
-           {digits:u.mobile} IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
+           u.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
                AS is_of_live_run
     FROM (SELECT DISTINCT user_id FROM known) k
-    CROSS JOIN LATERAL (SELECT * FROM public.users WHERE id = k.user_id OFFSET 0) u
+    CROSS JOIN LATERAL (SELECT id, full_name, mobile, {digits:mobile} AS digits FROM public.users
+                        WHERE id = k.user_id OFFSET 0) u
     LEFT JOIN LATERAL (
         SELECT c.id FROM public.appointments c WHERE c.user_id = k.user_id AND NOT c.is_test_data
         AND c.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL) LIMIT 1
@@ -112,14 +114,15 @@ calls AS MATERIALIZED (
     FROM ledger l WHERE l.user_id IN (SELECT id FROM candidate) GROUP BY l.user_id
 ),
 tenant AS MATERIALIZED (
-    SELECT u.id, u.mobile, u.created_at, {reserved:u.mobile} AS has_reserved_number, {digits:u.mobile} AS digits,
+    SELECT u.id, u.mobile, u.created_at, {reserved_digits:u.digits} AS has_reserved_number, u.digits,
            bookings.present, bookings.present - coalesce(j.going, 0) AS staying,
            bookings.unmarked - coalesce(j.proven, 0) AS customers,
            c.user_id IS NOT NULL AS is_ledgered, c.first_opened_at, coalesce(c.in_reach, false) AS in_reach,
            coalesce(c.is_live, false) AS is_live, coalesce(c.is_exempt, false) AS is_exempt,
            archived.row_id IS NOT NULL AS has_archived_rows
     FROM candidate
-    CROSS JOIN LATERAL (SELECT * FROM public.users WHERE id = candidate.id OFFSET 0) u
+    CROSS JOIN LATERAL (SELECT id, mobile, created_at, {digits:mobile} AS digits FROM public.users
+                        WHERE id = candidate.id OFFSET 0) u
     CROSS JOIN LATERAL (
         SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
         FROM public.appointments a WHERE a.user_id = candidate.id

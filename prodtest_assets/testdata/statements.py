@@ -9,9 +9,20 @@ from importlib.resources.abc import Traversable
 from typing import LiteralString
 
 _NAMED = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w.]+))?\}")
+_PLACEHOLDER = re.compile(r"\{([a-z]\w*)(?::([\w.]+))?\}")
 
-_DIGITS = "regexp_replace(regexp_replace({0}, '[^0-9]', '', 'g'), '^(00)?1([2-9][0-9]{{9}})$', '\\2')"
+# Without the North American 1, so that every spelling of a number is the same.
+_DIGITS = "regexp_replace(regexp_replace($, '[^0-9]', '', 'g'), '^(00)?1([2-9][0-9]{9})\\Z', '\\2')"
+_WITH_SCHEMA = {
+    "digits": _DIGITS,
+    "reserved_digits": "prodtest.are_reserved_digits($)",
+    "reserved": "prodtest.is_reserved_number($)",
+}
+_WITHOUT_SCHEMA = {
+    "digits": _DIGITS,
+    "reserved_digits": "$ ~ %(reserved)s",
+    "reserved": "{digits:$} ~ %(reserved)s",
+}
 
 _IN_FUNCTIONS = {
     "cutoff": "p_cutoff",
@@ -40,8 +51,7 @@ def query(name: str, *, with_schema: bool = True) -> LiteralString:
     values = dict(_IN_QUERIES)
     if not with_schema:
         values["sources"] = _blocks("predicates.sql")["sources_without_schema"]
-    reserved = "prodtest.is_reserved_number({0})" if with_schema else "{{digits:{0}}} ~ %(reserved)s"
-    return _fill(_blocks("queries.sql")[name], values, reserved)
+    return _fill(_blocks("queries.sql")[name], values | (_WITH_SCHEMA if with_schema else _WITHOUT_SCHEMA))
 
 
 def functions() -> LiteralString:
@@ -54,21 +64,17 @@ def functions() -> LiteralString:
     files_in_order = sorted(entry.name for entry in _folder().joinpath("functions").iterdir())
     text = "\n".join(_read(f"functions/{name}") for name in files_in_order if name.endswith(".sql"))
     # The bodies name each other, so they can only be checked when all of them stand.
-    return "SET LOCAL check_function_bodies = off;\n" + _fill(text, _IN_FUNCTIONS, "prodtest.is_reserved_number({0})")
+    return "SET LOCAL check_function_bodies = off;\n" + _fill(text, _IN_FUNCTIONS | _WITH_SCHEMA)
 
 
-def _fill(text: str, values: Mapping[str, str], reserved: str) -> str:
+def _fill(text: str, values: Mapping[str, str]) -> str:
     def replace(match: re.Match[str]) -> str:
         name, argument = match.groups()
-        if name == "digits":
-            return _DIGITS.format(argument)
-        if name == "reserved":
-            return _fill(reserved.format(argument), values, reserved)
         if name in ("only_appointments", "only_users"):
             return ""
         if name in values:
-            return _fill(values[name], values, reserved)
-        return _fill(_narrow(_blocks("predicates.sql")[name], argument), values, reserved)
+            return _fill(values[name].replace("$", argument or ""), values)
+        return _fill(_narrow(_blocks("predicates.sql")[name], argument), values)
 
     return _PLACEHOLDER.sub(replace, text)
 
@@ -104,10 +110,12 @@ def reserved_number_function(pattern: str) -> LiteralString:
     Args:
         pattern: of `ReservedNumbers`; it holds no quote.
     """
-    body = f"{_DIGITS.format('$1')} ~ '{pattern}'"
+    number = _DIGITS.replace("$", "$1")
     return (
+        "CREATE OR REPLACE FUNCTION prodtest.are_reserved_digits(text) RETURNS boolean "
+        f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT $1 ~ '{pattern}' $$;"
         "CREATE OR REPLACE FUNCTION prodtest.is_reserved_number(text) RETURNS boolean "
-        f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT {body} $$;"
+        f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT {number} ~ '{pattern}' $$;"
         f"COMMENT ON SCHEMA prodtest IS '{fingerprint(pattern)}'"
     )
 

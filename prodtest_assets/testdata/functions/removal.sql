@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION prodtest.archive_appointments(
 DECLARE
     v_named bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
     v_ids bigint[] := p_ids;
+    v_blocked bigint[];
     v_gone int;
     v_kept int;
 BEGIN
@@ -20,9 +21,10 @@ BEGIN
             FOR UPDATE SKIP LOCKED) l;
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.appointments'::regclass)) THEN
+        v_blocked := prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call);
         WITH {sources}, {judged_appointments:by_id}
         SELECT array_agg(j.id) INTO v_ids FROM judged j WHERE j.verdict = p_verdict
-        AND j.id <> ALL (prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call));
+        AND j.id <> ALL (v_blocked);
         PERFORM prodtest.archive_children(p_cleanup, 'public.appointments'::regclass, v_ids);
     END IF;
     WITH {sources}, {judged_appointments:by_id},
@@ -52,6 +54,7 @@ DECLARE
     v_named_users bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
     v_scopes text[] := '{}';
     v_ids bigint[];
+    v_blocked bigint[];
     v_gone int;
     v_kept int;
 BEGIN
@@ -62,9 +65,10 @@ BEGIN
         SELECT array_agg(l.id) INTO v_ids FROM (
             SELECT u.id FROM public.users u WHERE u.id = ANY (p_ids) ORDER BY u.id FOR UPDATE SKIP LOCKED) l;
     END IF;
+    v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call);
     WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
     SELECT array_agg(j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
-    AND j.id <> ALL (prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call));
+    AND j.id <> ALL (v_blocked);
     PERFORM prodtest.archive_children(p_cleanup, 'public.users'::regclass, v_ids);
     WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id},
     gone AS (
