@@ -46,7 +46,7 @@ def _runs_the_suite(context: dg.AssetCheckExecutionContext) -> bool:
     planned = context.instance.get_records_for_run(
         context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
     ).records
-    return any(record.event_log_entry.asset_key_of_event == BOOKING_FLOW_RESULTS for record in planned)
+    return any(record.event_log_entry.get_dagster_event().asset_key == BOOKING_FLOW_RESULTS for record in planned)
 
 
 def _sentence(run: Mapping[str, Any]) -> str:

@@ -70,8 +70,8 @@ def cleanup_of_test_data(
     """Removes what tests left: stale rows, rows of this run and of dead runs, users without a row, their events."""
     settings = booking_database.settings()
     policy = _policy(config, settings)
-    run_id = UUID(context.run_id)
-    if not _is_live(config, context.job_name):
+    run_id = UUID(context.run.run_id)
+    if not _is_live(config, context.run.job_name):
         with booking_database.reading() as database:
             permit, refusal = _permit_to_store(database, settings)
             plan = plan_cleanup(database, policy, run_id=run_id, permit=permit)

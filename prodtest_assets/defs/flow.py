@@ -4,18 +4,17 @@ The asset never fails for a test's sake, since cleanup comes after it and must r
 check `every_production_test_passed` at its end.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
 
-from prodtest_assets.booking_flow import suite_folder
-from prodtest_assets.defs.environment import declared_tests
+from prodtest_assets.booking_flow import SuiteTest, suite_folder
 from prodtest_assets.defs.masking import masked, secrets_of
 from prodtest_assets.defs.metadata import markdown_table
 from prodtest_assets.defs.resources import BookingDatabase, readable_database, writable_database
-from prodtest_assets.defs.suite_process import SuiteRun, verdicts
+from prodtest_assets.defs.suite_process import SuiteRun, run_suite
 from prodtest_assets.defs.verdicts import Bench, Outcome, Verdict
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
@@ -23,58 +22,65 @@ from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.connection import Database
 
 BOOKING_FLOW_RESULTS = dg.AssetKey("booking_flow_results")
-_TESTS = declared_tests()
-_NODE_IDS = {test.check_name: test.node_id for test in _TESTS}
 
 
-@dg.multi_asset(
-    name="booking_flow_results",
-    specs=[
-        dg.AssetSpec(
-            BOOKING_FLOW_RESULTS,
-            group_name="booking_flow",
-            kinds={"pytest"},
-            description="Phones the application like a caller and compares what was stored with what was said.",
-        )
-    ],
-    check_specs=[
-        dg.AssetCheckSpec(test.check_name, asset=BOOKING_FLOW_RESULTS, description=test.description) for test in _TESTS
-    ],
-    can_subset=True,
-)
-def booking_flow(
-    context: dg.AssetExecutionContext, booking_database: BookingDatabase
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """Run the suite, or only the tests whose checks were chosen."""
-    settings = booking_database.settings()
-    run_id = UUID(context.run_id)
-    chosen = {key.name for key in context.selected_asset_check_keys}
-    whole = bool(context.selected_asset_keys)
-    bench = Bench(tuple(_NODE_IDS if whole else (name for name in _NODE_IDS if name in chosen)))
-    outcomes: list[Verdict] = []
-    for verdict in _run(context, settings, run_id, bench, whole=whole):
-        outcomes.append(verdict)
-        if verdict.check_name in chosen:
-            yield _check_result(verdict, _Mask(settings, run_id))
-    ended = _close(context, settings, run_id)
-    mask = _Mask(settings, run_id)
-    for problem in bench.problems:
-        context.log.error(mask(problem))
-    if whole:
-        yield dg.MaterializeResult(asset_key=BOOKING_FLOW_RESULTS, metadata=_metadata(outcomes, bench, mask) | ended)
+def booking_flow_asset(tests: Sequence[SuiteTest]) -> dg.AssetsDefinition:
+    """The asset `booking_flow_results` with a check for each of `tests`.
+
+    Any check may be run alone; then only its test runs.
+    """
+    node_ids = {test.check_name: test.node_id for test in tests}
+
+    @dg.multi_asset(
+        name="booking_flow_results",
+        specs=[
+            dg.AssetSpec(
+                BOOKING_FLOW_RESULTS,
+                group_name="booking_flow",
+                kinds={"pytest"},
+                description="Phones the application like a caller and compares what was stored with what was said.",
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(test.check_name, asset=BOOKING_FLOW_RESULTS, description=test.description)
+            for test in tests
+        ],
+        can_subset=True,
+    )
+    def booking_flow_results(
+        context: dg.AssetExecutionContext, booking_database: BookingDatabase
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        settings = booking_database.settings()
+        run_id = UUID(context.run.run_id)
+        chosen = {key.name for key in context.selected_asset_check_keys}
+        whole = bool(context.selected_asset_keys)
+        names = tuple(name for name in node_ids if whole or name in chosen)
+        only = () if whole else tuple(node_ids[name] for name in names)
+        bench, outcomes = Bench(names), list[Verdict]()
+        for verdict in _verdicts(context, settings, SuiteRun(run_id, tests, only), bench):
+            outcomes.append(verdict)
+            if verdict.check_name in chosen:
+                yield _check_result(verdict, _Mask(settings, run_id))
+        ended = _close(context, settings, run_id)
+        mask = _Mask(settings, run_id)
+        for problem in bench.problems:
+            context.log.error(mask(problem))
+        if whole:
+            yield dg.MaterializeResult(
+                asset_key=BOOKING_FLOW_RESULTS, metadata=_metadata(outcomes, bench, mask) | ended
+            )
+
+    return booking_flow_results
 
 
-def _run(
-    context: dg.AssetExecutionContext, settings: Settings, run_id: UUID, bench: Bench, *, whole: bool
-) -> Iterator[Verdict]:
+def _verdicts(context: dg.AssetExecutionContext, settings: Settings, run: SuiteRun, bench: Bench) -> Iterator[Verdict]:
     try:
         suite = suite_folder(settings.suite)
     except ProdtestError as error:
         bench.problems.append(str(error))
         yield from bench.rest("there is no suite")
         return
-    only = () if whole else tuple(_NODE_IDS[name] for name in bench.declared)
-    yield from verdicts(context, SuiteRun(suite, run_id, _TESTS, only), bench)
+    yield from run_suite(context, suite, run, bench)
 
 
 def _close(context: dg.AssetExecutionContext, settings: Settings, run_id: UUID) -> dict[str, Any]:

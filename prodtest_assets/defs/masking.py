@@ -10,7 +10,7 @@ from prodtest_assets.testdata.connection import normalize_url
 from prodtest_assets.testdata.identity import masked_name, masked_number
 
 _IN_URL = re.compile(r"://[^\s/@]+@")
-_NUMBER = re.compile(r"(?<![\w.])(?:\+\d{8,15}|(?:\+?1[\s.-]?)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4})(?![\w.])")
+_NUMBER = re.compile(r"(?<!\w)(?:\+\d{8,15}|(?:\+?1[\s.-]?)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4})(?!\w)")
 _SHORTEST_SECRET = 4
 
 

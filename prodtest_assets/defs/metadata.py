@@ -29,7 +29,7 @@ def none_left(
     return dg.AssetCheckResult(
         passed=offenders.total == 0,
         severity=severity,
-        description=f"{offenders.total} {what}" if offenders.total else f"no {what}",
+        description=f"{offenders.total or 'no'} {what}",
         metadata=metadata,
     )
 

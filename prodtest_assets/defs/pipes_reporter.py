@@ -75,11 +75,14 @@ class _Reporter:
         return self._checks.get("::".join((file, *classes, function)))
 
     def _traceback(self, found: pytest.ExceptionInfo[BaseException]) -> str:
-        frames = [entry for entry in found.traceback if Path(entry.path).is_relative_to(self._root)]
-        return "\n".join(
-            f"{Path(entry.path).relative_to(self._root)}:{entry.lineno + 1} in {entry.name}: {entry.statement!s}"
-            for entry in frames[-_MOST_FRAMES:]
-        )
+        """The frames within the suite, one line each: a place and the statement there."""
+        lines = [
+            f"{Path(entry.path).relative_to(self._root)}:{entry.lineno + 1} in {entry.name}: "
+            + str(entry.statement).strip()
+            for entry in found.traceback
+            if Path(entry.path).is_relative_to(self._root)
+        ]
+        return "\n".join(lines[-_MOST_FRAMES:])
 
     def _send(self, message: dict[str, Any]) -> None:
         for part in ("traceback", "message"):

@@ -27,7 +27,7 @@ def report_on_test_data(
 ) -> dg.MaterializeResult[None]:
     """What a person wants to know after a run, measured once more after cleanup."""
     settings = booking_database.settings()
-    run_id = UUID(context.run_id)
+    run_id = UUID(context.run.run_id)
     with booking_database.reading() as database:
         snapshot = take_snapshot(database, retention=retention(settings), run_id=run_id)
         run = _found(database, "run", run_id=run_id)

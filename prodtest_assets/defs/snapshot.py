@@ -33,7 +33,7 @@ def snapshot_of_test_data(
     """How much test data there is, how old and how large it is; stored for the trends."""
     settings = booking_database.settings()
     with booking_database.writing() as writing:
-        snapshot = take_snapshot(writing.database, retention=retention(settings), run_id=UUID(context.run_id))
+        snapshot = take_snapshot(writing.database, retention=retention(settings), run_id=UUID(context.run.run_id))
         store_snapshot(writing.database, writing.permit, snapshot)
     return dg.MaterializeResult(metadata=snapshot_metadata(snapshot))
 

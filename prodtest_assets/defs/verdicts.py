@@ -58,11 +58,13 @@ class Bench:
 
     Attributes:
         declared: check names that need a verdict.
+        has_begun: whether pytest came as far as to know which tests it runs.
         problems: what kept pytest from running as it should (a file that cannot be imported).
         undeclared: cases of tests that nobody declared; the definitions were loaded from an older suite.
     """
 
     declared: tuple[str, ...]
+    has_begun: bool = False
     problems: list[str] = field(default_factory=list)
     undeclared: list[Case] = field(default_factory=list)
     _cases: dict[str, list[Case]] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Bench:
         """Take in one message of the reporter, and give the verdict that it completes, if any."""
         match message.get("kind"):
             case "collected":
+                self.has_begun = True
                 self._expected = dict(message["cases"])
                 self._deselected = set(message["deselected"])
             case "problem":
@@ -122,7 +125,7 @@ class Bench:
     def _incomplete(self, name: str, reason: str) -> Case:
         if name in self._deselected:
             return Case(name, Outcome.DID_NOT_RUN, "it was deselected")
-        return Case(name, Outcome.DID_NOT_RUN, "; ".join([reason, *self.problems]))
+        return Case(name, Outcome.DID_NOT_RUN, "; ".join(self.problems) or reason)
 
 
 def _worst(cases: Iterable[Case]) -> Case:

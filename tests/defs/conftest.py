@@ -1,0 +1,141 @@
+"""Runs of the real assets and checks: on a real database, with a Dagster instance that forgets everything."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.defs.flow import booking_flow_asset
+from prodtest_assets.definitions import defs
+from prodtest_assets.defs.resources import BookingDatabase
+from prodtest_assets.testdata.connection import open_database
+from prodtest_assets.testdata.guard import authorize_writes
+from tests.booking_world import RULES, BookingWorld
+
+RunSuite = Callable[..., "Ended"]
+RunJob = Callable[..., "Ended"]
+SetSettings = Callable[..., None]
+ALONE = "__ASSET_JOB"
+
+
+class Ended:
+    """How a run ended: every evaluation and materialization it recorded."""
+
+    def __init__(self, result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> None:
+        self.success = result.success
+        self.run_id = result.run_id
+        self.evaluations = result.get_asset_check_evaluations()
+        self.times = {
+            record.event_log_entry.get_dagster_event().asset_check_evaluation_data.check_name: record.timestamp
+            for record in instance.get_records_for_run(
+                result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            ).records
+        }
+        self.materialized = {
+            event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+            for event in result.get_asset_materialization_events()
+            if event.asset_key
+        }
+        self.failures = {
+            event.step_key: event.step_failure_data for event in result.all_events if event.is_step_failure
+        }
+
+    def check(self, name: str) -> dg.AssetCheckEvaluation:
+        """The only evaluation of a check."""
+        (found,) = [evaluation for evaluation in self.evaluations if evaluation.check_name == name]
+        return found
+
+    def value(self, asset: str, name: str) -> Any:
+        """One value of an asset's metadata."""
+        return self.materialized[asset][name].value
+
+    def failure(self, step: str) -> str:
+        """What a failed step says."""
+        data = self.failures[step]
+        return str(data.user_failure_data.description if data.user_failure_data else data.error)
+
+
+def values(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values of metadata."""
+    return {name: entry.value for name, entry in metadata.items()}
+
+
+@pytest.fixture
+def run_job(instance: dg.DagsterInstance) -> RunJob:
+    """Runs a job of the definitions, or a part of one by selecting assets."""
+
+    def run(name: str, *, config: dict[str, Any] | None = None, selection: list[str] | None = None) -> Ended:
+        """`config` is of the asset `test_data_cleanup`."""
+        run_config = {"ops": {"test_data_cleanup": {"config": config}}} if config else None
+        keys = [dg.AssetKey.from_user_string(key) for key in selection] if selection else None
+        result = defs.resolve_job_def(name).execute_in_process(
+            instance=instance, run_config=run_config, asset_selection=keys, raise_on_error=False
+        )
+        return Ended(result, instance)
+
+    return run
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster's storage for one test."""
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def settings_of(monkeypatch: pytest.MonkeyPatch) -> SetSettings:
+    """Sets settings as a person does, in the environment."""
+
+    def set_all(**settings: str) -> None:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+@pytest.fixture
+def world(booking_url: str, settings_of: SetSettings) -> Iterator[BookingWorld]:
+    """A migrated database to which the settings lead."""
+    settings_of(PRODUCTION_DB_URL=booking_url, PRODUCTION_DB_TEST_MODE="true")
+    with open_database(booking_url) as database:
+        yield BookingWorld(booking_url, database, authorize_writes(database, RULES))
+
+
+@pytest.fixture
+def run_suite(tmp_path: Path, instance: dg.DagsterInstance, settings_of: SetSettings) -> RunSuite:
+    """Writes a suite of one file, and runs the asset whose checks are its tests."""
+
+    def run(
+        source: str,
+        *,
+        selection: dg.AssetSelection | None = None,
+        then: str | None = None,
+        moved_away: bool = False,
+    ) -> Ended:
+        """`then` replaces the suite's source after its tests were declared; `moved_away` removes the suite."""
+        file = tmp_path / "suite" / "test_suite.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(textwrap.dedent(source))
+        asset = booking_flow_asset(suite_tests(file.parent))
+        if then is not None:
+            file.write_text(textwrap.dedent(then))
+        settings_of(PRODTEST_SUITE=str(file.parent))
+        if moved_away:
+            file.parent.rename(tmp_path / "away")
+        return Ended(
+            dg.materialize(
+                [asset],
+                selection=selection,
+                instance=instance,
+                resources={"booking_database": BookingDatabase()},
+                raise_on_error=False,
+            ),
+            instance,
+        )
+
+    return run

@@ -1,0 +1,174 @@
+"""Cleanup deletes in the jobs that exist for it; alone it shows what would go, unless a plan is named."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+
+from tests.booking_world import BookingWorld
+from tests.defs.conftest import ALONE, RunJob, SetSettings, values
+
+TWO_DAYS = timedelta(hours=48)
+CLEANUP = "cleanup_stale_test_data"
+ONLY_CLEANUP = ["test_data_cleanup"]
+
+
+def test_the_job_removes_stale_rows_and_leaves_customers(run_job: RunJob, world: BookingWorld) -> None:
+    customer = world.customer()
+    stale, young = world.book(age=TWO_DAYS), world.book()
+
+    ended = run_job(CLEANUP)
+
+    assert ended.success
+    assert not world.has_appointment(stale)
+    assert world.has_appointment(young)
+    assert world.has_user(customer)
+    assert ended.check("cleanup_is_effective").passed
+    assert ended.value("test_data_cleanup", "stop_reason") == "drained"
+    assert ended.value("test_data_cleanup", "deleted_appointments") == 1
+    assert ended.value("test_data_cleanup", "deleted_users") == 1
+    assert ended.check("customer_rows_untouched").passed
+
+
+def test_a_lone_materialization_is_a_dry_run(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    ended = run_job(ALONE, selection=ONLY_CLEANUP)
+
+    assert ended.success
+    assert world.has_appointment(stale)
+    assert ended.value("test_data_cleanup", "would_delete") == 2
+    check = ended.check("cleanup_is_effective")
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
+def test_the_plan_of_a_dry_run_makes_a_lone_materialization_live(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+    plan = run_job(ALONE, selection=ONLY_CLEANUP).value("test_data_cleanup", "plan_id")
+
+    ended = run_job(ALONE, selection=ONLY_CLEANUP, config={"plan_id": plan})
+
+    assert ended.success
+    assert not world.has_appointment(stale)
+    assert ended.check("cleanup_is_effective").passed
+
+
+def test_a_plan_that_more_rows_have_come_within_reach_of_is_refused(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+    plan = run_job(ALONE, selection=ONLY_CLEANUP).value("test_data_cleanup", "plan_id")
+    world.book(age=TWO_DAYS)
+
+    ended = run_job(ALONE, selection=ONLY_CLEANUP, config={"plan_id": plan})
+
+    assert not ended.success
+    assert "rows came within reach since the plan was made" in ended.failure("test_data_cleanup")
+    assert world.has_appointment(stale)
+
+
+@pytest.mark.parametrize(("plan", "message"), [(str(uuid4()), "no plan"), ("yesterday's", "is not the id of a plan")])
+def test_an_unknown_plan_is_refused(run_job: RunJob, world: BookingWorld, plan: str, message: str) -> None:
+    ended = run_job(ALONE, selection=ONLY_CLEANUP, config={"plan_id": plan})
+
+    assert message in ended.failure("test_data_cleanup")
+
+
+def test_a_lone_materialization_cannot_be_talked_into_deleting(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    ended = run_job(ALONE, selection=ONLY_CLEANUP, config={"dry_run": False})
+
+    assert "deletes only what a plan holds" in ended.failure("test_data_cleanup")
+    assert world.has_appointment(stale)
+
+
+def test_a_job_can_be_told_to_run_dry(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    ended = run_job(CLEANUP, config={"dry_run": True})
+
+    assert world.has_appointment(stale)
+    assert ended.value("test_data_cleanup", "dry_run") is True
+    assert not ended.check("no_stale_test_rows").passed
+
+
+def test_without_test_mode_the_job_says_so_and_deletes_nothing(
+    run_job: RunJob, world: BookingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = world.book(age=TWO_DAYS)
+    monkeypatch.delenv("PRODUCTION_DB_TEST_MODE")
+
+    ended = run_job(CLEANUP)
+
+    assert ended.failure("test_data_cleanup") == "writing needs test mode: set PRODUCTION_DB_TEST_MODE=true"
+    assert world.has_appointment(stale)
+
+
+def test_without_test_mode_a_dry_run_still_shows_what_would_go(
+    run_job: RunJob, world: BookingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.book(age=TWO_DAYS)
+    monkeypatch.delenv("PRODUCTION_DB_TEST_MODE")
+
+    ended = run_job(ALONE, selection=ONLY_CLEANUP)
+
+    assert ended.value("test_data_cleanup", "would_delete") == 2
+    assert ended.value("test_data_cleanup", "plan_id").startswith("not stored: writing needs test mode")
+    assert world.sql("SELECT 1 FROM prodtest.plan") == []
+
+
+def test_a_plan_above_the_limit_is_refused_whole_and_the_check_is_red(
+    run_job: RunJob, world: BookingWorld, settings_of: SetSettings
+) -> None:
+    settings_of(PRODTEST_MAX_DELETE="5")
+    rows = [world.book(age=TWO_DAYS) for _ in range(3)]
+
+    ended = run_job(CLEANUP)
+
+    assert all(world.has_appointment(row) for row in rows)
+    assert ended.value("test_data_cleanup", "stop_reason") == "refused"
+    check = ended.check("cleanup_is_effective")
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+def test_a_given_limit_takes_the_oldest_rows(run_job: RunJob, world: BookingWorld) -> None:
+    young, old = world.book(age=TWO_DAYS), world.book(age=2 * TWO_DAYS)
+
+    ended = run_job(CLEANUP, config={"max_delete": 1})
+
+    assert not world.has_appointment(old)
+    assert world.has_appointment(young)
+    assert ended.value("test_data_cleanup", "stop_reason") == "max_delete"
+
+
+def test_hours_given_by_a_person_win_over_the_settings(run_job: RunJob, world: BookingWorld) -> None:
+    row = world.book(age=timedelta(hours=3))
+
+    run_job(CLEANUP, config={"older_than_hours": 2})
+
+    assert not world.has_appointment(row)
+
+
+def test_no_row_is_deleted_when_the_database_is_not_for_tests(
+    run_job: RunJob, world: BookingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = world.book(age=TWO_DAYS)
+    monkeypatch.setenv("PRODTEST_EXPECTED_SYSTEM_ID", "1")
+
+    ended = run_job(CLEANUP)
+
+    assert "PRODTEST_EXPECTED_SYSTEM_ID" in ended.failure("test_data_cleanup")
+    assert world.has_appointment(stale)
+
+
+def test_events_that_cannot_be_removed_are_told_and_wait(run_job: RunJob, world: BookingWorld) -> None:
+    world.book(age=TWO_DAYS, event="event-1")
+
+    ended = run_job(CLEANUP)
+
+    metadata = values(ended.materialized["test_data_cleanup"])
+    assert (metadata["events_removed"], metadata["events_pending"]) == (0, 1)
+    assert "GOOGLE_CALENDAR_ENABLED" in metadata["events_problem"]
+    calendar = ended.check("no_orphaned_calendar_events")
+    assert calendar.passed
+    assert "not measured" in str(calendar.description)

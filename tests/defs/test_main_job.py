@@ -1,0 +1,102 @@
+"""The main job against the reference application: green, red at its end, and always with a cleanup."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+
+from prodtest_assets.sandbox.calendar_store import CALENDAR_ID
+from prodtest_assets.sandbox.server import running_app
+from tests.booking_world import BookingWorld
+from tests.defs.conftest import Ended, RunJob, SetSettings, values
+
+TWO_DAYS = timedelta(hours=48)
+JOB = "booking_flow_and_cleanup"
+StartApp = Callable[..., None]
+
+
+@pytest.fixture
+def start_app(world: BookingWorld, settings_of: SetSettings) -> Iterator[StartApp]:
+    """Starts the application, with faults if they are named, and lets the settings lead to it."""
+    with ExitStack() as running:
+
+        def start(*faults: str) -> None:
+            app = running.enter_context(running_app(world.url, faults=faults))
+            settings_of(
+                PRODUCTION_TEST_URL=app.url,
+                GOOGLE_CALENDAR_ENABLED="true",
+                GOOGLE_CALENDAR_ID=CALENDAR_ID,
+                PRODTEST_CALENDAR_API_URL=app.calendar_api_url,
+            )
+
+        yield start
+
+
+def red(ended: Ended) -> set[str]:
+    return {check.check_name for check in ended.evaluations if not check.passed}
+
+
+def residue(ended: Ended) -> int:
+    total: int = ended.value("test_data_report", "residue_total")
+    return total
+
+
+def test_the_main_job_is_green_and_leaves_no_trace(run_job: RunJob, world: BookingWorld, start_app: StartApp) -> None:
+    customer, stale = world.customer(), world.book(age=TWO_DAYS)
+    start_app()
+
+    ended = run_job(JOB)
+
+    assert ended.success
+    assert red(ended) == set()
+    assert residue(ended) == 0
+    assert not world.has_appointment(stale)
+    assert world.sql("SELECT count(*) AS n FROM users") == [{"n": 1}]
+    assert world.has_user(customer)
+    report = values(ended.materialized["test_data_report"])
+    assert (report["tests_passed"], report["tests_failed"], report["tests_skipped"]) == (9, 0, 0)
+    assert "### Residue" in report["report"]
+    assert "data:image/png;base64," in ended.value("age_distribution", "histogram")
+    assert "data:image/png;base64," in ended.value("creation_trend", "hourly_trend")
+    assert values(ended.materialized["booking_flow_results"])["run"] == "passed"
+
+
+def test_a_row_that_was_not_marked_turns_its_check_red_although_it_is_gone(
+    run_job: RunJob, world: BookingWorld, start_app: StartApp
+) -> None:
+    start_app("forget-mark")
+
+    ended = run_job(JOB)
+
+    assert "no_unmarked_test_rows" in red(ended)
+    assert residue(ended) == 0
+    assert world.sql("SELECT 1 FROM appointments") == []
+
+
+def test_a_failed_test_turns_the_run_red_at_its_end_after_cleanup(
+    run_job: RunJob, world: BookingWorld, start_app: StartApp
+) -> None:
+    stale = world.book(age=TWO_DAYS)
+    start_app("server-error")
+
+    ended = run_job(JOB)
+
+    assert not ended.success
+    assert {"test_complete_booking_saves_to_database", "every_production_test_passed"} <= red(ended)
+    assert list(ended.failures) == ["test_data_report_every_production_test_passed"]
+    assert not world.has_appointment(stale)
+    assert residue(ended) == 0
+
+
+def test_a_run_in_which_every_test_was_skipped_is_red(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    ended = run_job(JOB)
+
+    assert not ended.success
+    assert "every_production_test_passed" in red(ended)
+    assert "PRODUCTION_TEST_URL not configured" in str(
+        ended.check("test_complete_booking_saves_to_database").description
+    )
+    assert not world.has_appointment(stale)

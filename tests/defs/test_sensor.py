@@ -1,0 +1,104 @@
+"""The sensor asks for a cleanup when rows may go, once, and says in a sentence why it does not."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from prodtest_assets.defs.sensors import stale_test_data_sensor
+from prodtest_assets.definitions import defs
+from tests.booking_world import BookingWorld
+from tests.defs.conftest import RunJob, SetSettings
+
+TWO_DAYS = timedelta(hours=48)
+Tick = Callable[[], SensorExecutionData]
+
+
+@pytest.fixture
+def tick(instance: dg.DagsterInstance) -> Tick:
+    """One evaluation, as the daemon does it."""
+
+    def evaluate() -> SensorExecutionData:
+        with dg.build_sensor_context(instance=instance, definitions=defs) as context:
+            return stale_test_data_sensor.evaluate_tick(context)
+
+    return evaluate
+
+
+def test_stale_rows_are_a_reason_to_clean(tick: Tick, world: BookingWorld) -> None:
+    world.book(age=TWO_DAYS)
+
+    (request,) = tick().run_requests
+
+    assert request.tags["prodtest/rows"] == "2"
+
+
+def test_a_request_is_not_made_twice(tick: Tick, world: BookingWorld) -> None:
+    world.book(age=TWO_DAYS)
+
+    first, second = tick().run_requests, tick().run_requests
+
+    assert first[0].run_key == second[0].run_key
+
+
+def test_after_a_cleanup_new_stale_rows_are_a_new_reason(tick: Tick, run_job: RunJob, world: BookingWorld) -> None:
+    world.book(age=TWO_DAYS)
+    before = tick().run_requests
+    run_job("cleanup_stale_test_data")
+    world.book(age=TWO_DAYS)
+
+    assert tick().run_requests[0].run_key != before[0].run_key
+
+
+def test_it_waits_for_a_cleanup_that_is_on_its_way(
+    tick: Tick, instance: dg.DagsterInstance, world: BookingWorld
+) -> None:
+    world.book(age=TWO_DAYS)
+    job = defs.resolve_job_def("cleanup_stale_test_data")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+
+    ticked = tick()
+
+    assert not ticked.run_requests
+    assert ticked.skip_message == "a run of cleanup_stale_test_data is on its way; it cleans"
+
+
+def test_nothing_stale_is_said_so(tick: Tick, world: BookingWorld) -> None:
+    world.book()
+
+    assert tick().skip_message == "nothing may go: no test row is stale, no test user is orphaned"
+
+
+def test_a_cleanup_that_just_came_to_nothing_is_not_repeated_at_once(
+    tick: Tick, run_job: RunJob, world: BookingWorld
+) -> None:
+    world.book(age=TWO_DAYS)
+    run_job("cleanup_stale_test_data")
+    world.sql("UPDATE prodtest.cleanup_run SET stop_reason = 'held'")
+    world.book(age=TWO_DAYS)
+
+    message = str(tick().skip_message)
+
+    assert message == "2 rows may go, but the last cleanup ended held less than 10 minutes ago"
+
+
+def test_without_test_mode_no_run_is_requested_that_would_fail(
+    tick: Tick, world: BookingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.book(age=TWO_DAYS)
+    monkeypatch.delenv("PRODUCTION_DB_TEST_MODE")
+
+    assert "PRODUCTION_DB_TEST_MODE" in str(tick().skip_message)
+
+
+def test_without_a_database_it_says_which_setting_is_missing(tick: Tick) -> None:
+    assert "PRODUCTION_DB_URL" in str(tick().skip_message)
+
+
+def test_a_database_that_does_not_answer_is_a_failed_tick(tick: Tick, settings_of: SetSettings) -> None:
+    settings_of(PRODUCTION_DB_URL="postgresql://tester@127.0.0.1:1/booking_test", PRODUCTION_DB_TEST_MODE="true")
+
+    with pytest.raises(Exception, match="does not answer"):
+        tick()
