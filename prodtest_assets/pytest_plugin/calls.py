@@ -173,5 +173,8 @@ class Calls:
             if outcome == "open":
                 ledger.close_call(call_sid, completed=False, transcript=[])
             ledger.database.call("attribute_call", call_sid)
-            is_open |= not self.remove(call_sid) and outcome in _BROKEN_OFF
+            try:
+                is_open |= not self.remove(call_sid) and outcome in _BROKEN_OFF
+            except ProdtestError as error:
+                self.notes.append(str(error))
         return is_open

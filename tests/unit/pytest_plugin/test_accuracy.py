@@ -1,0 +1,106 @@
+"""Said against stored: which fields differ, and what is shown of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from prodtest_assets.caller import Call, Ended, Turn
+from prodtest_assets.pytest_plugin.accuracy import differences, explain
+from prodtest_assets.testdata.models import StoredBooking
+
+BERLIN = ZoneInfo("Europe/Berlin")
+START = datetime(2030, 6, 3, 16, 0, tzinfo=BERLIN)
+NOW = datetime(2030, 5, 20, 8, 0, tzinfo=UTC)
+CALL = Call(
+    call_sid="CA1",
+    run_id=UUID(int=1),
+    persona="books",
+    number="+12025550123",
+    name="Alma Bakelido",
+    requested_start=START,
+    duration_min=30,
+    turns=(Turn("application", "You are booked, Alma Bakelido.", NOW), Turn("caller", "yes", NOW)),
+    ended=Ended.hung_up_by_application,
+    problem=None,
+)
+STORED = StoredBooking(
+    appointment_id=1,
+    user_id=1,
+    full_name="Alma Bakelido",
+    mobile="+12025550123",
+    user_created_at=NOW,
+    starts_at=START.astimezone(UTC),
+    duration_min=30,
+    status="booked",
+    notes=None,
+    google_event_id=None,
+    is_test_data=True,
+    created_at=NOW,
+    marked_by_app=True,
+    proof="number",
+    clock=NOW + timedelta(seconds=2),
+)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {},
+        {"full_name": "alma  bakelido"},
+        {"mobile": "202-555-0123"},
+        {"mobile": "001 202 555 0123"},
+        {"status": "Confirmed"},
+        {"created_at": NOW.astimezone(BERLIN)},
+    ],
+)
+def test_what_means_the_same_does_not_differ(same: dict[str, Any]) -> None:
+    assert differences(CALL, replace(STORED, **same), BERLIN) == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [
+        ({"full_name": "Clara Wong"}, "name: expected A*** B***, stored C*** W***"),
+        ({"full_name": "Anna Berg"}, "name: expected A*** B***, stored A*** B*** (differs where it is masked)"),
+        ({"mobile": "+1202555012399"}, "number: expected +1202*****23, stored +1202*******99"),
+        (
+            {"starts_at": datetime(2030, 6, 3, 16, 0, tzinfo=UTC)},
+            "start: expected 2030-06-03 16:00:00+02:00, stored 2030-06-03 18:00:00+02:00",
+        ),
+        (
+            {"starts_at": datetime(2030, 6, 3, 16, 0)},  # noqa: DTZ001
+            "start: expected 2030-06-03 16:00:00+02:00, stored 2030-06-03 16:00:00 without a time zone",
+        ),
+        ({"duration_min": 60}, "duration: expected 30 minutes, stored 60 minutes"),
+        ({"status": "cancelled"}, "status: expected booked, stored cancelled"),
+        ({"is_test_data": False}, "mark: expected is_test_data = true, stored is_test_data = false"),
+        (
+            {"created_at": NOW + timedelta(hours=2)},
+            "created_at: expected within 5 minutes of 2030-05-20 10:00:02+02:00, the database's clock, "
+            "stored 2030-05-20 12:00:00+02:00",
+        ),
+    ],
+)
+def test_one_wrong_field_is_named_with_what_was_said_and_what_is_stored(wrong: dict[str, Any], shown: str) -> None:
+    assert [str(difference) for difference in differences(CALL, replace(STORED, **wrong), BERLIN)] == [shown]
+
+
+def test_every_wrong_field_is_named() -> None:
+    stored = replace(STORED, duration_min=15, is_test_data=False)
+    assert [difference.field for difference in differences(CALL, stored, BERLIN)] == ["duration", "mark"]
+
+
+def test_a_call_without_a_row_is_explained_by_what_the_application_said_last() -> None:
+    assert explain(CALL) == (
+        "no appointment of this call is in the database: the application led the call to its end; "
+        'it said last: "You are booked, A*** B***."'
+    )
+
+
+def test_a_call_that_went_wrong_is_explained_by_its_problem() -> None:
+    failed = replace(CALL, turns=(), ended=Ended.failed, problem="POST /voice answered 500")
+    assert explain(failed) == "no appointment of this call is in the database: POST /voice answered 500"
