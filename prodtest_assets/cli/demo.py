@@ -31,28 +31,35 @@ _NEEDED = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
     help="Let the application misbehave: forget-mark, leave-orphans, wrong-number, wrong-time, double-book, "
     "drop-call, slow, server-error or broken-twiml. Repeatable.",
 )
+@click.option("--web", is_flag=True, help="Afterwards, show the run in Dagster's web UI until Ctrl-C.")
+@click.option("--web-port", type=click.IntRange(1, 65535), default=3000, show_default=True, metavar="PORT")
 @options.as_json
-def demo(fresh: bool, faults: tuple[str, ...], as_json: bool) -> None:
+def demo(fresh: bool, faults: tuple[str, ...], web: bool, web_port: int, as_json: bool) -> None:
     """Show everything on this machine: phone an application, test, snapshot, clean up, check.
 
     A private PostgreSQL and a reference booking application are started for it; your own databases and
     settings are not looked at. The exit code is 1 when a test or a check failed, and nothing stays running.
     """
-    _require_the_extra()
+    if web and as_json:
+        raise click.UsageError("--json prints one document and ends; --web stays until Ctrl-C")
+    require_extra(_NEEDED)
     with orderly_end():
-        result = _play(faults, fresh=fresh, is_quiet=as_json)
+        result = _play(faults, fresh=fresh, is_quiet=as_json, web_port=web_port if web else None)
     if as_json:
         show_json(result.document())
     if not result.is_green:
         raise click.exceptions.Exit(1)
 
 
-def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool) -> DemoResult:
+def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool, web_port: int | None) -> DemoResult:
     from prodtest_assets.cli.demo_figures import Figures
     from prodtest_assets.cli.demo_job import DemoJob
     from prodtest_assets.cli.demo_view import DemoView
+    from prodtest_assets.cli.demo_web import require_web, serve
     from prodtest_assets.cli.demo_world import demo_folder, demo_world, forget_settings, only_demo
 
+    if web_port:
+        require_web(web_port)
     forget_settings()
     view = DemoView(is_quiet=is_quiet)
     # The job's process imports Dagster while the world is built: together they take as long as one.
@@ -74,12 +81,22 @@ def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool) -> DemoResult:
         if not outcome.ended_by_itself:
             figures.tidy_up(job.run_id)
         result = figures.conclude(outcome)
-    view.after(result, folder.log)
+        view.after(result, folder.log, web_port)
+        if web_port:
+            serve(world.job_environment, web_port, folder.log)
     return result
 
 
-def _require_the_extra() -> None:
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+def require_extra(modules: Sequence[str]) -> None:
+    """Stop where the extra `sandbox` is not installed.
+
+    Args:
+        modules: what it brings, by the names under which it is imported.
+
+    Raises:
+        ConfigurationError: one of them is missing.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(
             f"the demonstration needs {', '.join(missing)}: pip install 'prodtest-assets[sandbox,calendar]'"

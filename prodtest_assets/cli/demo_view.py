@@ -15,6 +15,7 @@ _STEPS = {
     "test_data_cleanup": "Cleanup: archive and delete what is stale, orphaned or left by this run",
     "test_data_report": "Report",
 }
+_REASON = 160
 _TABLE_CHECKS = "Checks of the application's tables and calendar"
 
 
@@ -53,8 +54,14 @@ class DemoView:
         elif "check" in message:
             self._check(message)
 
-    def after(self, result: DemoResult, log: Path) -> None:
-        """The last lines: what was tested, removed and left, and that customers are as they were."""
+    def after(self, result: DemoResult, log: Path, web_port: int | None) -> None:
+        """The last lines: what was tested, removed and left, and that customers are as they were.
+
+        Args:
+            result: of the demonstration.
+            log: where the job's own words are.
+            web_port: where the web UI is about to be shown.
+        """
         tests, residue = result.tests, result.after.residue
         deleted = {table: result.deleted(table) for table in ("appointments", "users")}
         self._line("")
@@ -76,6 +83,10 @@ class DemoView:
         if not result.outcome.ended_by_itself:
             self._line("  the job's process ended before it was done")
         self._line(f"  log: {log}")
+        if web_port:
+            self._line(f"  lineage: http://127.0.0.1:{web_port}/asset-groups, until Ctrl-C")
+        else:
+            self._line("  lineage in Dagster's web UI: prodtest demo --web")
 
     def _check(self, message: Message) -> None:
         self._told_checks.add(message["check"])

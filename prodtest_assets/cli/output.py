@@ -87,3 +87,9 @@ def per_table(counts: Mapping[str, int]) -> str:
     """Rows per table in words: `40 appointments, 45 users`; `nothing` when there are none."""
     named = [counted(count, table.removesuffix("s")) for table, count in sorted(counts.items()) if count]
     return ", ".join(named) or "nothing"
+
+
+def shown_url(url: str) -> str:
+    """A web address for people: without a password and without its query, which may hold a key."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"

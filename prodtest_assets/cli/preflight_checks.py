@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from prodtest_assets.cli.access import booking_database, database_url, settings_for
 from prodtest_assets.cli.events import calendar
+from prodtest_assets.cli.output import shown_url
 from prodtest_assets.cli.preflight_database import database_lines
 from prodtest_assets.cli.preflight_lines import Line, failed, failed_with, passed, warned
 from prodtest_assets.errors import ProdtestError, Unreachable
@@ -93,7 +94,7 @@ def application_line(url: str, timeout: float) -> Line:
         reason = type(error).__name__
         return failed(
             "application",
-            f"{_without_secrets(url)} does not answer ({reason})",
+            f"{shown_url(url)} does not answer ({reason})",
             "start it or correct PRODUCTION_TEST_URL",
             exit_code=Unreachable.exit_code,
         )
@@ -101,12 +102,7 @@ def application_line(url: str, timeout: float) -> Line:
         return failed("application", f"/healthz answers {status}", "look at the application's log", exit_code=1)
     if status != _OK_STATUS:
         return warned("application", f"it answers, but {status} to /healthz", "check PRODUCTION_TEST_URL")
-    return passed("application", f"{_without_secrets(url)} is healthy")
-
-
-def _without_secrets(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    return passed("application", f"{shown_url(url)} is healthy")
 
 
 def _calendar_line(settings: Settings) -> Line:

@@ -50,8 +50,8 @@ def run(
         show_json(document(result))
     else:
         print_report(result)
-    if result.was_interrupted:
-        raise KeyboardInterrupt
+    if result.interruption:
+        raise result.interruption
     if code := exit_code(result):
         raise click.exceptions.Exit(code)
 

@@ -15,7 +15,7 @@ def exit_code(result: RunResult) -> int:
 def print_report(result: RunResult) -> None:
     """Print the report, in at most 80 columns but for addresses."""
     seconds = (result.finished_at - result.started_at).total_seconds()
-    ended = "interrupted" if result.was_interrupted else "ended"
+    ended = "interrupted" if result.interruption else "ended"
     show(f"{mark(exit_code(result) == 0)} {result.passed} passed, {result.failed} failed, {result.skipped} skipped")
     show(f"  {result.target} on {result.database}")
     show(f"  started {instant(result.started_at)}, {ended} {instant(result.finished_at)}, {seconds:.0f} s")
@@ -39,7 +39,7 @@ def document(result: RunResult) -> dict[str, object]:
         "database": result.database,
         "started": result.started_at.isoformat(),
         "ended": result.finished_at.isoformat(),
-        "interrupted": result.was_interrupted,
+        "interrupted": result.interruption is not None,
         "booking_flow": {"passed": result.passed, "failed": result.failed, "skipped": result.skipped},
         "before": {"total_test_appointments": result.before.total, "test_users": result.before.test_users},
         "after": {"total_test_appointments": result.after.total, "test_users": result.after.test_users},

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from prodtest_assets.booking_flow import start_suite, stop_suite, suite_folder
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, retention, write_rules
 from prodtest_assets.cli.events import EventsRemoved, remove_pending_events
+from prodtest_assets.cli.output import shown_url
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.settings import Settings
@@ -33,7 +34,7 @@ class RunResult:
         before: taken before the first call.
         after: taken after the cleanup.
         cleanup: of what this run left; None where the settings say that it stays.
-        was_interrupted: by Ctrl-C or SIGTERM.
+        interruption: Ctrl-C or SIGTERM, if one of them ended it.
     """
 
     run_id: UUID
@@ -46,7 +47,7 @@ class RunResult:
     after: Snapshot
     cleanup: CleanupReport | None
     events: EventsRemoved
-    was_interrupted: bool
+    interruption: KeyboardInterrupt | None
 
     @property
     def started_at(self) -> datetime:
@@ -94,23 +95,29 @@ class RunSession:
             environment=self._environment(),
             stdout=self._output.fileno() if self._output else None,
         )
-        was_interrupted = self._wait(process)
+        interruption = self._wait(process)
         with booking_database(settings) as database:
-            return self._conclude(database, permit, before, was_interrupted)
+            return self._conclude(database, permit, before, interruption)
 
-    def _wait(self, process: "subprocess.Popen[bytes]") -> bool:
-        """Whether it was interrupted. However it ends, the suite has ended afterwards."""
+    def _wait(self, process: "subprocess.Popen[bytes]") -> KeyboardInterrupt | None:
+        """What interrupted it, if anything did. However it ends, the suite has ended afterwards."""
         try:
             code = process.wait()
-        except KeyboardInterrupt:
-            return True
+        except KeyboardInterrupt as interruption:
+            return interruption
         finally:
             stop_suite(process, _PATIENCE_SECONDS)
         if code == _PYTEST_WRONG_USAGE:
             raise ConfigurationError("pytest does not understand what it was asked to run: see its message above")
-        return False
+        return None
 
-    def _conclude(self, database: Database, permit: WritePermit, before: Snapshot, was_interrupted: bool) -> RunResult:
+    def _conclude(
+        self,
+        database: Database,
+        permit: WritePermit,
+        before: Snapshot,
+        interruption: KeyboardInterrupt | None,
+    ) -> RunResult:
         abandon_run(database, permit, self._run_id)
         cleanup = self._clean_up(database, permit)
         events = remove_pending_events(database, self._settings) if cleanup else EventsRemoved()
@@ -118,7 +125,7 @@ class RunSession:
         counts = found[0] if found else {"passed": 0, "failed": 0, "skipped": 0}
         return RunResult(
             run_id=self._run_id,
-            target=str(self._settings.test_url),
+            target=shown_url(str(self._settings.test_url)),
             database=masked_url(database_url(self._settings)),
             passed=counts["passed"] or 0,
             failed=counts["failed"] or 0,
@@ -127,7 +134,7 @@ class RunSession:
             after=self._snapshot(database, permit),
             cleanup=cleanup,
             events=events,
-            was_interrupted=was_interrupted,
+            interruption=interruption,
         )
 
     def _clean_up(self, database: Database, permit: WritePermit) -> CleanupReport | None:

@@ -1,0 +1,186 @@
+"""`prodtest demo` in a checkout of its own: green, red where the application misbehaves, and gone afterwards."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from prodtest_assets.sandbox.locks import held
+from prodtest_assets.sandbox.postgres import private_postgres, remove_private_postgres
+from prodtest_assets.testdata.connection import open_database
+from prodtest_assets.testdata.models import Snapshot
+from prodtest_assets.testdata.snapshot import take_snapshot
+from tests.integration.cli.commands import CHECKOUT, Result, command, environment
+
+SECONDS = 180
+# Somebody's settings, which a demonstration must not look at.
+REAL_SETTINGS = {
+    "PRODUCTION_DB_URL": "postgresql://somebody@127.0.0.1:1/production",
+    "PRODUCTION_TEST_URL": "http://127.0.0.1:1",
+    "TEST_DATA_RETENTION_HOURS": "100000",
+    "PGSSLMODE": "verify-full",
+}
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[Path]:
+    """A copy of this checkout, so that a developer's own demonstration is left alone."""
+    folder = Path("/var/tmp") / f"prodtest-cli-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o755)
+    for name in ("prodtest_assets", "migrations", "tests/production"):
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "pyproject.toml", folder)
+    (folder / ".env").write_text("PRODTEST_MAX_DELETE=0\nTEST_DATA_AUTO_CLEANUP=false\n")
+    yield folder
+    remove_private_postgres(folder / ".prodtest" / "postgres")
+    shutil.rmtree(folder)
+
+
+def start(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a demonstration."""
+    return subprocess.Popen(
+        command("demo", *arguments),
+        cwd=checkout,
+        env=environment(REAL_SETTINGS, package=checkout),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str]) -> Result:
+    """Wait for it to end."""
+    out, err = process.communicate(timeout=SECONDS)
+    return Result(process.returncode, out, err)
+
+
+def processes_of(checkout: Path) -> dict[int, str]:
+    """Every process that has the checkout in its command line or its environment."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                text = (folder / "cmdline").read_bytes() + b"\0" + (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if os.fsencode(checkout) in text:
+                found[int(folder.name)] = text.replace(b"\0", b" ").decode(errors="replace")[:200]
+    return found
+
+
+def assert_that_nothing_runs(checkout: Path) -> None:
+    """The PostgreSQL may take a moment to see that its last user has gone."""
+    deadline = time.monotonic() + 15
+    while (running := processes_of(checkout)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not running
+
+
+def snapshot_of(checkout: Path) -> Snapshot:
+    """What the demonstration's database holds."""
+    with (
+        private_postgres(checkout / ".prodtest" / "postgres") as server,
+        open_database(server.url("booking_test")) as db,
+    ):
+        return take_snapshot(db, retention=timedelta(hours=24))
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    """Read until a line holds `text`."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"it ended without saying {text!r}: {process.stderr.read() if process.stderr else ''}")
+
+
+def test_it_is_green_says_what_it_did_in_json_and_leaves_nothing_running(checkout: Path) -> None:
+    result = end(start(checkout, "--fresh", "--json"))
+    assert (result.code, result.err) == (0, ""), result
+    told = json.loads(result.out)
+    assert list(told) == ["booking_flow", "checks", "cleanup", "residue", "customer_rows_changed"]
+    assert told["booking_flow"] == {"passed": 9, "failed": 0, "skipped": 0}
+    assert all(told["checks"].values()), told["checks"]
+    assert {"no_stale_test_rows", "every_production_test_passed", "cleanup_is_effective"} <= set(told["checks"])
+    assert told["cleanup"] == {"deleted_appointments": 40, "deleted_users": 45, "stop_reason": "drained"}
+    assert told["residue"] == {"stale": 0, "orphaned": 0, "unmarked": 0, "from_this_run": 0, "total": 0}
+    assert told["customer_rows_changed"] == 0
+    assert_that_nothing_runs(checkout)
+
+
+def test_a_fault_turns_its_check_red_and_the_second_of_two_waits_for_its_turn(checkout: Path) -> None:
+    with held(checkout / ".prodtest" / "demo.lock", 5):
+        waiting = start(checkout, "--fault", "forget-mark")
+        assert waiting.stderr is not None
+        assert "waiting" in waiting.stderr.readline()
+    result = end(waiting)
+    assert result.code == 1
+    assert "no_unmarked_test_rows: 1" in result.out
+    last = result.out.splitlines()[-8:]
+    assert any("residue: 0" in line for line in last)
+    assert any("customers:" in line and line.endswith(" 0 changed") for line in last)
+    assert_that_nothing_runs(checkout)
+
+
+@pytest.mark.parametrize("said", ["A private PostgreSQL", "test_user_creation_and_reuse"])
+def test_ctrl_c_ends_it_in_one_line_and_tidies_up(checkout: Path, said: str) -> None:
+    process = start(checkout)
+    wait_for_line(process, said)
+    process.send_signal(signal.SIGINT)
+    result = end(process)
+    assert (result.code, result.complaint) == (130, "interrupted")
+    assert_that_nothing_runs(checkout)
+    snapshot = snapshot_of(checkout)
+    assert (snapshot.residue.unmarked, snapshot.residue.from_this_run) == (0, 0)
+
+
+def the_demonstration(process: subprocess.Popen[str], checkout: Path) -> int:
+    return process.pid
+
+
+def its_job(process: subprocess.Popen[str], checkout: Path) -> int:
+    return next(pid for pid, text in processes_of(checkout).items() if "demo_job_process" in text)
+
+
+@pytest.mark.parametrize("victim", [the_demonstration, its_job])
+def test_after_kill_9_nothing_goes_on_and_the_next_one_finds_no_residue(
+    checkout: Path, victim: Callable[[subprocess.Popen[str], Path], int]
+) -> None:
+    process = start(checkout)
+    wait_for_line(process, "test_complete_booking_saves_to_database")
+    os.kill(victim(process, checkout), signal.SIGKILL)
+    assert end(process).code in (1, -signal.SIGKILL)
+    assert_that_nothing_runs(checkout)
+
+    told = json.loads(end(start(checkout, "--json")).out)
+    assert told["booking_flow"] == {"passed": 9, "failed": 0, "skipped": 0}
+    assert (told["residue"]["total"], told["customer_rows_changed"]) == (0, 0)
+
+
+def test_a_state_folder_that_cannot_be_used_is_one_line(checkout: Path, tmp_path: Path) -> None:
+    copy = checkout / "copy"
+    shutil.copytree(checkout / "prodtest_assets", copy / "prodtest_assets")
+    shutil.copy(checkout / "pyproject.toml", copy)
+    (copy / ".prodtest").write_text("a file, where a folder should be")
+    result = end(start(copy))
+    assert (result.code, result.out) == (2, "")
+    assert ".prodtest" in result.complaint
+    assert (copy / ".prodtest").read_text() == "a file, where a folder should be"
+
+
+def test_a_busy_port_for_the_web_ui_is_one_line_before_anything_is_started(checkout: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = end(start(checkout, "--web", "--web-port", str(port)))
+    assert (result.code, result.out) == (2, "")
+    assert f"port {port} is in use" in result.complaint
