@@ -11,7 +11,10 @@ class Ended(StrEnum):
     """How a call ended."""
 
     hung_up_by_application = "hung_up_by_application"
+    caller_hung_up = "caller_hung_up"
+    """As the persona wanted."""
     caller_gave_up = "caller_gave_up"
+    """The caller did not know how to go on."""
     failed = "failed"
 
 
@@ -25,6 +28,7 @@ class Turn:
         at: when, timezone-aware.
         status: the HTTP status of the answer that carried it; None for the caller and for no answer.
         latency: seconds from the request to the last byte of that answer.
+        redirects: the HTTP redirects on the way to it, each like `303 /who -> /day`.
     """
 
     speaker: Literal["application", "caller"]
@@ -32,16 +36,17 @@ class Turn:
     at: datetime
     status: int | None = None
     latency: float | None = None
+    redirects: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """The turn as the ledger keeps it: strings, numbers and nulls only."""
+        """The turn as the ledger keeps it, in JSON's types; `redirects` only where there were some."""
         return {
             "speaker": self.speaker,
             "text": self.text,
             "at": self.at.isoformat(),
             "status": self.status,
             "latency": None if self.latency is None else round(self.latency, 4),
-        }
+        } | ({"redirects": list(self.redirects)} if self.redirects else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +76,8 @@ class Call:
     turns: tuple[Turn, ...]
     ended: Ended
     problem: str | None
+
+    @property
+    def answering_seconds(self) -> float:
+        """How long the application took to answer, all its answers together."""
+        return sum(turn.latency or 0.0 for turn in self.turns)

@@ -4,34 +4,39 @@ The rules are those of https://www.twilio.com/docs/voice/twiml and of each verb'
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import httpx
 
 from prodtest_assets.caller import twiml
 from prodtest_assets.caller.call import Ended, Turn
+from prodtest_assets.caller.clock import Clock
+from prodtest_assets.caller.content import document_of
+from prodtest_assets.caller.faults import BadTwiml, NothingListens, ProviderError
+from prodtest_assets.caller.script import suggestion
+from prodtest_assets.caller.speaker import Quiet, Said, Speaker
+from prodtest_assets.caller.statuses import Status, StatusCallbacks
 from prodtest_assets.caller.twiml import Method, Verb
-from prodtest_assets.caller.understanding import Understanding
-from prodtest_assets.caller.wire import Answer, BadAnswer, Line, resolve
-from prodtest_assets.errors import CallFailed
+from prodtest_assets.caller.wire import Answer, Line, resolve
+from prodtest_assets.errors import CallFailed, Unreachable
 
 MAX_TURNS = 40
 MAX_REPEATS = 5
 """The same answer to the same prompt; after that the application does not hear the caller."""
 
-_TWIML = frozenset({"text/xml", "application/xml", "text/html"})
 _QUOTED = 300
+_DEFAULT_GATHER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The call goes on with a request."""
+    """The call goes on with a request, which the network may deliver twice."""
 
     url: httpx.URL
     method: Method = "POST"
     fields: dict[str, str] = field(default_factory=dict)
+    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Over:
 
     ended: Ended
     problem: str | None = None
+    status: Status = "completed"
 
 
 class Conversation:
@@ -52,34 +58,40 @@ class Conversation:
     def __init__(
         self,
         line: Line,
-        understanding: Understanding,
+        speaker: Speaker,
+        statuses: StatusCallbacks,
         *,
-        confidence: float,
-        clock: Callable[[], datetime],
+        clock: Clock,
+        fallback: httpx.URL | None = None,
         secrets: tuple[str, ...] = (),
+        on_turn: Callable[[Turn], None] | None = None,
     ) -> None:
         """Prepare a call.
 
         Args:
             line: carries the requests.
-            understanding: answers the prompts.
-            confidence: sent beside each speech result, 0 to 1.
-            clock: the present, timezone-aware; stamps the turns.
+            speaker: answers the prompts.
+            statuses: tells the application how the call gets on.
+            clock: stamps the turns and passes the time of silences.
+            fallback: asked once, when an answer is none.
             secrets: taken out of whatever the application says.
+            on_turn: told of each turn as it happens.
         """
         self.turns: list[Turn] = []
         self._line = line
-        self._understanding = understanding
-        self._confidence = confidence
+        self._speaker = speaker
+        self._statuses = statuses
         self._clock = clock
+        self._fallback = fallback
         self._secrets = secrets
+        self._on_turn = on_turn
         self._heard: list[str] = []
         self._said: list[str] = []
         self._is_noted = False
         self._remarks: list[str] = []
         self._asked: Counter[tuple[str, str]] = Counter()
 
-    def run(self, start: httpx.URL, call_fields: dict[str, str]) -> Over:
+    def run(self, start: httpx.URL, call_fields: Mapping[str, str]) -> Over:
         """Hold the conversation.
 
         Args:
@@ -87,17 +99,24 @@ class Conversation:
             call_fields: what every request says about the call; `CallStatus` is added.
 
         Raises:
-            Unreachable: nothing listens at `start`.
+            Unreachable: nothing listens at `start`, nor at the fallback.
         """
-        step = Next(start)
+        self._statuses.tell("initiated", self._clock.now())
+        self._statuses.tell("ringing", self._clock.now())
+        over = self._hold(Next(start), call_fields)
+        self._statuses.tell(over.status, self._clock.now())
+        remarks = [*self._remarks, *self._statuses.remarks]
+        return Over(over.ended, self._masked("; ".join(filter(None, [over.problem, *remarks]))) or None)
+
+    def _hold(self, step: Next, call_fields: Mapping[str, str]) -> Over:
         for turn in range(MAX_TURNS):
-            status = "in-progress" if turn else "ringing"
+            fields = {**call_fields, "CallStatus": "in-progress" if turn else "ringing"}
             try:
-                outcome = self._take(step, call_fields | {"CallStatus": status})
+                outcome = self._take(step, fields)
             except CallFailed as fault:
-                return self._broken_off(fault)
+                outcome = self._after(fault)
             if isinstance(outcome, Over):
-                return Over(outcome.ended, self._masked(outcome.problem or "; ".join(self._remarks)) or None)
+                return outcome
             step = outcome
         return Over(
             Ended.failed,
@@ -106,30 +125,29 @@ class Conversation:
 
     def _take(self, step: Next, fields: dict[str, str]) -> Next | Over:
         answer = self._line.request(step.method, step.url, fields | step.fields)
+        if step.twice:
+            self._deliver_again()
         try:
-            verbs = self._verbs(answer)
-        except CallFailed as fault:
-            where = f"{step.method} {step.url.path}"
-            raise BadAnswer(f"{where}: {fault}", status=answer.status, latency=answer.latency) from fault
+            document = document_of(answer)
+        except BadTwiml as fault:
+            message, url = f"{step.method} {step.url.path}: {fault.plain}", str(answer.url)
+            raise ProviderError(message, fault.code, url=url, status=answer.status, latency=answer.latency) from fault
+        self._remarks += (warning for warning in document.warnings if warning not in self._remarks)
         self._is_noted, self._said = False, []
         try:
-            return self._perform(verbs, answer)
+            return self._perform(document.verbs, answer)
         finally:
             self._flush(answer)
 
-    def _verbs(self, answer: Answer) -> tuple[Verb, ...]:
-        """What an answer makes the provider do. https://www.twilio.com/docs/voice/twiml#twilio-understands-mime-types"""
-        if answer.content_type == "text/plain":
-            return (twiml.Say(" ".join(answer.body.decode(errors="replace").split())), twiml.Hangup())
-        if answer.content_type.startswith("audio/"):
-            return (twiml.Play(answer.url.path), twiml.Hangup())
-        if answer.content_type not in _TWIML:
-            raise CallFailed(f"the answer is {answer.content_type or 'without Content-Type'} (provider error 12300)")
-        if answer.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-            raise CallFailed("the answer is an HTML page instead of TwiML (provider error 12100)")
-        return twiml.parse(answer.body)
+    def _deliver_again(self) -> None:
+        try:
+            self._line.send_again()
+        except CallFailed as fault:
+            self._remarks.append(f"delivered a second time: {fault}")
 
     def _perform(self, verbs: tuple[Verb, ...], answer: Answer) -> Next | Over:
+        if not any(isinstance(verb, twiml.Reject) for verb in verbs[:1]):
+            self._statuses.tell("in-progress", self._clock.now())
         for verb in verbs:
             outcome = self._do(verb, answer, is_last=verb is verbs[-1])
             if outcome is not None:
@@ -141,13 +159,14 @@ class Conversation:
             case twiml.Say() | twiml.Play() | twiml.Pause():
                 self._hear(verb)
             case twiml.Gather():
-                return self._answer(verb, answer, is_last=is_last)
+                return self._listen(verb, answer, is_last=is_last)
             case twiml.Redirect():
                 return Next(resolve(answer.url, verb.url), verb.method)
             case twiml.Hangup():
                 return Over(Ended.hung_up_by_application)
             case twiml.Reject():
-                return Over(Ended.hung_up_by_application, f"the application rejected the call ({verb.reason})")
+                problem = f"the application rejected the call ({verb.reason})"
+                return Over(Ended.hung_up_by_application, problem, "busy" if verb.reason == "busy" else "no-answer")
             case twiml.Record():
                 # An empty recording is not posted; the next verb follows. .../voice/twiml/record
                 self._remarks.append("the application wanted a recording and got silence")
@@ -166,32 +185,34 @@ class Conversation:
                 self._heard.append(text if text[-1] in ".!?" else f"{text}.")
             case twiml.Play(url):
                 self._said.append(f"(plays {url})")
+            case twiml.Pause(seconds):
+                self._clock.wait(seconds)
             case _:
                 pass
 
-    def _answer(self, gather: twiml.Gather, answer: Answer, *, is_last: bool) -> Next | Over | None:
+    def _listen(self, gather: twiml.Gather, answer: Answer, *, is_last: bool) -> Next | Over | None:
         for verb in gather.nested:
             self._hear(verb)
         prompt = " ".join(self._heard)
-        reply = self._understanding.reply(
-            prompt, speech=gather.speech, keypad=gather.keypad, num_digits=gather.num_digits
-        )
-        is_the_end = is_last and bool(prompt) and not gather.action_on_empty
-        if reply is None and (is_the_end or self._understanding.asks(prompt)):
-            return Over(Ended.caller_gave_up, f"the caller does not know what to answer to: {self._quoted()}")
+        does = self._speaker.answer(prompt, gather, ends_in_silence=is_last and not gather.action_on_empty)
+        if does is Quiet.AT_A_LOSS:
+            line = suggestion(prompt, speech=gather.speech)
+            problem = f"the caller does not know what to answer to: {self._quoted()}; a call script would: {line}"
+            return Over(Ended.caller_gave_up, problem)
+        if does is Quiet.HANGS_UP:
+            return Over(Ended.caller_hung_up)
         self._flush(answer)
-        if reply is None:
+        if not isinstance(does, Said):
             return self._stay_silent(gather, answer)
-        said = reply.speech or f"(keypad) {reply.keys}"
-        self._asked[prompt, said] += 1
-        if self._asked[prompt, said] > MAX_REPEATS:
-            return Over(Ended.caller_gave_up, f'"{said}" was not taken as an answer to: {self._quoted()}')
-        self.turns.append(Turn("caller", said, self._clock()))
+        self._asked[prompt, does.shown] += 1
+        if self._asked[prompt, does.shown] > MAX_REPEATS:
+            return Over(Ended.caller_gave_up, f'"{does.shown}" was not taken as an answer to: {self._quoted()}')
+        self._note(Turn("caller", does.shown, self._clock.now()))
         self._heard.clear()
-        fields = {"Digits": reply.keys} if reply.keys else self._speech(reply.speech)
-        return Next(resolve(answer.url, gather.action), gather.method, fields)
+        return Next(resolve(answer.url, gather.action), gather.method, does.fields, does.twice)
 
     def _stay_silent(self, gather: twiml.Gather, answer: Answer) -> Next | None:
+        self._clock.wait(_DEFAULT_GATHER_SECONDS if gather.timeout is None else gather.timeout)
         if not gather.action_on_empty:
             if not self._heard:
                 self._remarks.append("the application waited for input without asking for any")
@@ -199,22 +220,44 @@ class Conversation:
         fields = {"SpeechResult": "", "Confidence": "0.0"} if gather.speech else {"Digits": ""}
         return Next(resolve(answer.url, gather.action), gather.method, fields)
 
-    def _speech(self, words: str) -> dict[str, str]:
-        return {"SpeechResult": words, "Confidence": str(self._confidence), "Language": "en-US"}
-
     def _flush(self, answer: Answer) -> None:
         """Note what has been said since the last turn, and at least one turn for each answer."""
         if self._is_noted and not self._said:
             return
         text = self._masked(" ".join(self._said)) or "(silence)"
-        self.turns.append(Turn("application", text, self._clock(), answer.status, answer.latency))
+        redirects = () if self._is_noted else answer.redirects
+        latency = None if self._is_noted else answer.latency
         self._is_noted, self._said = True, []
+        self._note(Turn("application", text, self._clock.now(), answer.status, latency, redirects))
 
-    def _broken_off(self, fault: CallFailed) -> Over:
+    def _after(self, fault: CallFailed) -> Next | Over:
+        """The provider asks the fallback, once, and the call is over when that does not answer either.
+
+        https://www.twilio.com/docs/voice/twiml#requests-to-your-fallback-url
+        """
+        if isinstance(fault, NothingListens) and self._fallback is None and not self.turns:
+            raise Unreachable(f"nothing answers at {fault.origin}") from fault
         problem = self._masked(str(fault))
-        status, latency = (fault.status, fault.latency) if isinstance(fault, BadAnswer) else (None, None)
-        self.turns.append(Turn("application", f"({problem})", self._clock(), status, latency))
-        return Over(Ended.failed, problem)
+        known = fault if isinstance(fault, ProviderError) else None
+        self._note(
+            Turn(
+                "application",
+                f"({problem})",
+                self._clock.now(),
+                known.status if known else None,
+                known.latency if known else None,
+            )
+        )
+        if known is None or self._fallback is None:
+            return Over(Ended.failed, problem, "completed" if len(self.turns) > 1 else "failed")
+        self._remarks.append(f"{problem}, and the fallback was asked")
+        fallback, self._fallback = self._fallback, None
+        return Next(fallback, "POST", {"ErrorCode": str(known.code), "ErrorUrl": known.url})
+
+    def _note(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        if self._on_turn is not None:
+            self._on_turn(turn)
 
     def _quoted(self) -> str:
         prompt = self._masked(" ".join(self._heard))

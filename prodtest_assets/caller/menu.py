@@ -77,6 +77,11 @@ def choose(offered: tuple[Option, ...], facts: Facts, *, declining: bool, ending
     return next((option for option in by_rank if option), None)
 
 
+def way_back(offered: tuple[Option, ...]) -> Option | None:
+    """The option by which a caller takes back what they said; None when there is none."""
+    return _first(offered, wordings.CHANGES)
+
+
 def _first(offered: Iterable[Option], pattern: re.Pattern[str]) -> Option | None:
     return next((option for option in offered if pattern.search(option.label)), None)
 

@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+from prodtest_assets.caller.habits import STEADY, Habits
+
 OPENS_MINUTE = 9 * 60
 CLOSES_MINUTE = 17 * 60
 SLOT_MINUTES = 30
@@ -21,7 +23,11 @@ class Persona:
         number: a number the caller insists on, E.164; None lets the ledger draw one.
         name: a name the caller insists on; None lets the ledger draw one.
         use_keypad: the caller presses keys rather than speak, wherever the application takes both.
-        confidence: how sure the provider is of what it heard, 0 to 1.
+        confidence: how sure the provider is of what it hears first, 0 to 1; what is repeated is said more clearly.
+        language: the language the provider reports.
+        first_start: the appointment the caller asks for at first, and takes back when asked to agree to it;
+            timezone-aware.
+        habits: how the caller behaves on the telephone.
     """
 
     key: str
@@ -31,9 +37,12 @@ class Persona:
     name: str | None = None
     use_keypad: bool = False
     confidence: float = 0.92
+    language: str = "en-US"
+    first_start: datetime | None = None
+    habits: Habits = STEADY
 
     def __post_init__(self) -> None:
-        if self.start.tzinfo is None:
+        if self.start.tzinfo is None or (self.first_start and self.first_start.tzinfo is None):
             raise ValueError("Persona.start must be timezone-aware")
         if self.duration_min <= 0:
             raise ValueError("Persona.duration_min must be positive")

@@ -1,6 +1,7 @@
 """How a caller says or keys in a name, a number, a time and a length."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,3 +95,39 @@ def part_of_name(name: str, which: str) -> str:
     if which == "first":
         return words[0]
     return " ".join(words[1:] or words) if which == "last" else name
+
+
+_PLACES: Mapping[str, Callable[[Facts], str]] = {
+    "name": lambda facts: facts.name,
+    "first_name": lambda facts: part_of_name(facts.name, "first"),
+    "last_name": lambda facts: part_of_name(facts.name, "last"),
+    "spelled_name": lambda facts: spelled(facts.name),
+    "number": lambda facts: number(facts.number),
+    "digits": lambda facts: number_keys(facts.number, None),
+    "day": lambda facts: day(facts.start),
+    "weekday": lambda facts: DAYS[facts.start.weekday()],
+    "time": lambda facts: time_of_day(facts.start),
+    "day_and_time": lambda facts: day_and_time(facts.start),
+    "part_of_day": lambda facts: part_of_day(facts.start),
+    "am_or_pm": lambda facts: half(facts.start),
+    "duration": lambda facts: duration(facts.duration_min),
+    "minutes": lambda facts: str(facts.duration_min),
+    "date": lambda facts: f"{facts.start:%Y-%m-%d}",
+    "hour": lambda facts: f"{facts.start:%H}",
+    "minute": lambda facts: f"{facts.start:%M}",
+    "month": lambda facts: f"{facts.start:%m}",
+    "day_of_month": lambda facts: f"{facts.start:%d}",
+    "year": lambda facts: f"{facts.start:%Y}",
+}
+PLACEHOLDERS = tuple(_PLACES)
+"""What may stand in braces in the answers of a call script."""
+
+
+def filled(template: str, facts: Facts) -> str:
+    """A script's answer with the caller's facts in place of `{name}` and the like.
+
+    Args:
+        template: with `PLACEHOLDERS` only.
+        facts: what the caller knows.
+    """
+    return template.format_map({name: place(facts) for name, place in _PLACES.items()})

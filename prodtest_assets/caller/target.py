@@ -5,6 +5,7 @@ from datetime import UTC, tzinfo
 
 import httpx
 
+from prodtest_assets.caller.script import NO_SCRIPT, CallScript
 from prodtest_assets.errors import ConfigurationError
 
 DIALLED_NUMBER = "+18005550199"
@@ -20,11 +21,16 @@ class Target:
         voice_path: where a call starts.
         auth_token: signs every request when given; applications know it as the account's auth token.
         api_key: sent as `X-API-Key`, and only to the origin of `base_url`.
-        timeout: seconds for one request, from the first byte sent to the last one read.
+        timeout: seconds for one request, from the first byte sent to the last one read; the provider never
+            waits longer than 15.
         zone: the zone in which the application understands spoken times.
         dialled: the number the caller dialled, `To` in each request.
         account_sid: the account in whose name the calls come, `AccountSid` in each request.
         other_hosts: hosts the application may send a call on to, besides the one of `base_url`.
+        fallback_url: asked once in a call when an answer is none, absolute or relative to `base_url`; None as
+            in an account where none is set.
+        status_callback_path: told of the call's progress, absolute or relative to `base_url`; None tells nobody.
+        script: what the caller answers before the built-in understanding is asked.
     """
 
     base_url: str
@@ -36,6 +42,9 @@ class Target:
     dialled: str = DIALLED_NUMBER
     account_sid: str = "AC" + "0" * 32
     other_hosts: frozenset[str] = frozenset()
+    fallback_url: str | None = None
+    status_callback_path: str | None = None
+    script: CallScript = NO_SCRIPT
 
     @property
     def voice_url(self) -> httpx.URL:
@@ -44,8 +53,20 @@ class Target:
         Raises:
             ConfigurationError: `base_url` is not an http or https address.
         """
+        return self.url_of(self.voice_path)
+
+    def url_of(self, place: str) -> httpx.URL:
+        """The address of a place in the deployment.
+
+        Args:
+            place: a path below `base_url`, or an absolute address.
+
+        Raises:
+            ConfigurationError: that is not an http or https address.
+        """
+        is_absolute = place.startswith(("http://", "https://"))
         try:
-            url = httpx.URL(self.base_url.rstrip("/") + "/" + self.voice_path.lstrip("/"))
+            url = httpx.URL(place if is_absolute else self.base_url.rstrip("/") + "/" + place.lstrip("/"))
         except httpx.InvalidURL as error:
             raise ConfigurationError("PRODUCTION_TEST_URL is not a valid address") from error
         if url.scheme not in ("http", "https") or not url.host:

@@ -13,7 +13,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from prodtest_assets.errors import CallFailed
+from prodtest_assets.caller.faults import BadTwiml
+from prodtest_assets.caller.twiml_warnings import warnings_about
 
 MAX_BYTES = 64 * 1024
 """The provider refuses longer answers. https://www.twilio.com/docs/api/errors/11750"""
@@ -26,10 +27,6 @@ _PASSED_OVER = frozenset({"Start", "Stop", "Sms", "Message"})
 _NOT_FOLLOWED = frozenset(
     {"Connect", "Enqueue", "Leave", "Pay", "Prompt", "Queue", "Refer", "Conference", "Echo", "Assistant"}
 )
-
-
-class BadTwiml(CallFailed):
-    """The answer is not TwiML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,7 @@ class Gather:
         action: where the answer goes; empty means the address that served the document.
         method: how it goes there.
         timeout: seconds of silence before the next verb; None means the provider decides.
+        speech_timeout: seconds of silence that end what is said; None means the provider decides.
         num_digits: the keypad is closed after so many keys.
         finish_on_key: the key that closes it; empty for none.
         action_on_empty: silence goes to `action` too, instead of to the next verb.
@@ -73,6 +71,7 @@ class Gather:
     action: str
     method: Method
     timeout: float | None
+    speech_timeout: float | None
     num_digits: int | None
     finish_on_key: str
     action_on_empty: bool
@@ -123,7 +122,20 @@ class NotFollowed:
 Verb = Say | Play | Pause | Gather | Redirect | Hangup | Reject | Record | Dial | NotFollowed
 
 
-def parse(body: bytes) -> tuple[Verb, ...]:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A TwiML document.
+
+    Attributes:
+        verbs: in order, without those that change nothing for the caller.
+        warnings: what the provider would warn of, one line each.
+    """
+
+    verbs: tuple[Verb, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def parse(body: bytes) -> Document:
     """Read a TwiML document.
 
     Entities and document types are refused, as are more than `MAX_BYTES` and `MAX_DEPTH`.
@@ -131,18 +143,16 @@ def parse(body: bytes) -> tuple[Verb, ...]:
     Args:
         body: the document as it came over the wire.
 
-    Returns:
-        Its verbs in order, without those that change nothing for the caller.
-
     Raises:
         BadTwiml: it is no TwiML document; the message says why, without quoting it.
     """
     if len(body) > MAX_BYTES:
-        raise BadTwiml(f"it is longer than {MAX_BYTES // 1024} KiB (provider error 11750)")
+        raise BadTwiml(f"it is longer than {MAX_BYTES // 1024} KiB", 11750)
     root = _read_tree(body)
     if root.tag != "Response":
-        raise BadTwiml(f"its root is <{_shortened(root.tag)}>, not <Response> (provider error 12100)")
-    return tuple(verb for element in root if (verb := _verb(element)) is not None)
+        raise BadTwiml(f"its root is <{_shortened(root.tag)}>, not <Response>", 12100)
+    verbs = tuple(verb for element in root if (verb := _verb(element)) is not None)
+    return Document(verbs, tuple(warnings_about(root)))
 
 
 def _read_tree(body: bytes) -> Element:
@@ -153,13 +163,13 @@ def _read_tree(body: bytes) -> Element:
             root = element if root is None else root
             depth += 1 if event == "start" else -1
             if depth > MAX_DEPTH:
-                raise BadTwiml(f"it nests deeper than {MAX_DEPTH} elements")
+                raise BadTwiml(f"it nests deeper than {MAX_DEPTH} elements", 12100)
     except DefusedXmlException as error:
-        raise BadTwiml("it has a DOCTYPE or entities, which are not read") from error
+        raise BadTwiml("it has a DOCTYPE or entities, which are not read", 12100) from error
     except (ParseError, LookupError, ValueError) as error:
-        raise BadTwiml("it is not well-formed XML (provider error 12100)") from error
+        raise BadTwiml("it is not well-formed XML", 12100) from error
     if root is None:
-        raise BadTwiml("it is empty (provider error 12100)")
+        raise BadTwiml("it is empty", 12100)
     return root
 
 
@@ -171,7 +181,7 @@ def _verb(element: Element) -> Verb | None:
         return None
     if element.tag in _NOT_FOLLOWED:
         return NotFollowed(element.tag)
-    raise BadTwiml(f"<{_shortened(element.tag)}> is not a TwiML verb (provider error 12200)")
+    raise BadTwiml(f"<{_shortened(element.tag)}> is not a TwiML verb", 12200)
 
 
 def _gather(element: Element) -> Gather:
@@ -183,18 +193,17 @@ def _gather(element: Element) -> Gather:
         action=element.get("action", "").strip(),
         method=_method(element.attrib),
         timeout=None if timeout == "auto" else _number(timeout, 5),
+        speech_timeout=_number(element.get("speechTimeout", ""), 0) or None,
         num_digits=int(_number(element.get("numDigits", ""), 0)) or None,
         finish_on_key=element.get("finishOnKey", "#"),
         action_on_empty=element.get("actionOnEmptyResult", "false").lower() == "true",
-        nested=tuple(_nested(child) for child in element),
+        nested=tuple(verb for child in element if isinstance(verb := _nested(child), Say | Play | Pause)),
     )
 
 
-def _nested(element: Element) -> Say | Play | Pause:
-    verb = _verb(element)
-    if not isinstance(verb, Say | Play | Pause):
-        raise BadTwiml(f"<{_shortened(element.tag)}> may not stand inside <Gather> (provider error 12200)")
-    return verb
+def _nested(element: Element) -> Verb | None:
+    read = _READERS.get(element.tag)
+    return read(element) if read is not None else None
 
 
 def _method(attributes: Mapping[str, str]) -> Method:

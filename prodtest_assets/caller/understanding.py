@@ -4,30 +4,36 @@ A question is answered with the kind of answer it asks for, or not at all.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from prodtest_assets.caller import menu, named, questions, spoken, wordings
 from prodtest_assets.caller.questions import Kind
+from prodtest_assets.caller.script import NO_SCRIPT, CallScript, Rule, plain
 from prodtest_assets.caller.spoken import Facts
 
 _TIMES = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.TIME, Kind.DAY_AND_TIME, Kind.PART_OF_DAY, Kind.AM_OR_PM})
 _TELL_THE_DAY = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.DAY_AND_TIME})
 _ON_KEYS = frozenset({Kind.PHONE, Kind.DURATION, Kind.DAY, Kind.TIME})
+_AGREEING = frozenset({Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK})
+_RECOGNISED = 24
 _DATE_ORDER = re.compile(r"\b(month|day)\b.*\b(?:month|day)\b|\b(mm)\W?dd\b|\b(dd)\W?mm\b")
 _KEYS_OF_FULL_DATE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the caller does: either speech or keys.
+    """What the caller does: either speech or keys. Neither is silence.
 
     Attributes:
         speech: the words.
         keys: the keypad's keys.
+        hangs_up: the caller ends the call.
     """
 
     speech: str = ""
     keys: str = ""
+    hangs_up: bool = False
 
 
 @dataclass(slots=True)
@@ -37,10 +43,17 @@ class Understanding:
     Attributes:
         facts: what they know.
         prefers_keys: they press keys wherever both are taken.
+        script: what they answer before anything is understood.
+        second_thought: the start they really want, in the zone of `facts.start`, which they give up when asked
+            to agree to it; None when they do not change their mind.
+        misspoken: words they said that were no answer, and to which they do not agree.
     """
 
     facts: Facts
     prefers_keys: bool = False
+    script: CallScript = NO_SCRIPT
+    second_thought: datetime | None = None
+    misspoken: str = ""
     _told: set[Kind] = field(default_factory=set)
     _last: tuple[Kind, ...] = ()
 
@@ -56,10 +69,25 @@ class Understanding:
         Returns:
             The answer; None when the prompt cannot be placed, or asks for what a caller must not give.
         """
+        if rule := self.script.rule_for(prompt, speech=speech, keypad=keypad):
+            return self._by_rule(rule, prompt, speech=speech, keypad=keypad, num_digits=num_digits)
+        return self._by_understanding(prompt, speech=speech, keypad=keypad, num_digits=num_digits)
+
+    def _by_rule(self, rule: Rule, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None) -> Reply | None:
+        if rule.say or rule.press:
+            return Reply(spoken.filled(rule.say, self.facts), spoken.filled(rule.press, self.facts))
+        if rule.kind is None:
+            return Reply(hangs_up=rule.hangs_up)
+        heard = " ".join(questions.sentences(prompt))
+        return self._answer((rule.kind,), heard, speech=speech, keypad=keypad, most=num_digits, declining=False)
+
+    def _by_understanding(self, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None) -> Reply | None:
         heard = " ".join(questions.sentences(prompt))
         offered, outside = menu.options(heard), menu.without_menu(heard)
+        if self._thinks_again(offered, outside):
+            return self._second_thoughts(offered, speech=speech, keypad=keypad)
         refused = bool(wordings.TAKEN.search(heard))
-        declining = refused or self._is_another_time_proposed(outside)
+        declining = refused or self._is_misspoken(prompt) or self._is_another_time_proposed(outside)
         option = menu.choose(offered, self.facts, declining=declining, ending=bool(wordings.OVER.search(heard)))
         if option and keypad:
             return Reply(keys=option.key)
@@ -72,7 +100,12 @@ class Understanding:
             kinds = self._last
         if not kinds or (refused and not _TIMES.isdisjoint(kinds)):
             return None
-        answer = self._on_keys(kinds, heard, num_digits) if keypad and (self.prefers_keys or not speech) else None
+        return self._answer(kinds, heard, speech=speech, keypad=keypad, most=num_digits, declining=declining)
+
+    def _answer(
+        self, kinds: tuple[Kind, ...], heard: str, *, speech: bool, keypad: bool, most: int | None, declining: bool
+    ) -> Reply | None:
+        answer = self._on_keys(kinds, heard, most) if keypad and (self.prefers_keys or not speech) else None
         if answer is None and speech:
             answer = self._in_words(kinds, heard, declining=declining)
         if answer is not None:
@@ -84,6 +117,28 @@ class Understanding:
         """Whether a prompt asks anything at all; a caller may stay silent to one that does not."""
         heard = " ".join(questions.sentences(prompt))
         return menu.is_a_question(menu.options(heard)) or bool(questions.asked(menu.without_menu(heard)))
+
+    def _thinks_again(self, offered: tuple[menu.Option, ...], outside: str) -> bool:
+        """Whether the caller, who has named a time, is now asked to agree to it and wants another one."""
+        if self.second_thought is None or self._told.isdisjoint(_TIMES):
+            return False
+        if kinds := questions.asked(outside):
+            return kinds[0] in _AGREEING
+        return menu.way_back(offered) is not None
+
+    def _second_thoughts(self, offered: tuple[menu.Option, ...], *, speech: bool, keypad: bool) -> Reply | None:
+        if self.second_thought is None:
+            return None
+        self.facts, self.second_thought = replace(self.facts, start=self.second_thought), None
+        self._told -= _TIMES
+        option = menu.way_back(offered)
+        if option and keypad:
+            return Reply(keys=option.key)
+        return Reply(speech="no") if speech else None
+
+    def _is_misspoken(self, prompt: str) -> bool:
+        """Whether the application reads back what was no answer."""
+        return bool(self.misspoken) and plain(self.misspoken)[:_RECOGNISED] in plain(prompt)
 
     def _is_another_time_proposed(self, heard: str) -> bool:
         """Whether yes would book another time than the wanted one, which could not be found again."""

@@ -5,35 +5,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
-from prodtest_assets.caller import signature
+from prodtest_assets.caller import deadline, signature
+from prodtest_assets.caller.faults import NothingListens, ProviderError
 from prodtest_assets.caller.target import Target
 from prodtest_assets.caller.twiml import MAX_BYTES, Method
-from prodtest_assets.errors import CallFailed, Unreachable
+from prodtest_assets.errors import CallFailed
 
+PROVIDER_SECONDS = 15.0
+"""How long the provider waits for a whole answer. https://www.twilio.com/docs/api/errors/11205"""
+CONNECT_ATTEMPTS = 2
+CONNECT_SECONDS = 5.0
+"""The provider tries twice, 5 s each, to get a connection; an answer that fails is not asked for again.
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides"""
 MAX_REDIRECTS = 10
 USER_AGENT = "TwilioProxy/1.1 (prodtest, simulated caller)"
 
 _KEEPS_METHOD = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303}) | _KEEPS_METHOD
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class BadAnswer(CallFailed):
-    """The application's answer is none.
-
-    Attributes:
-        status: the HTTP status, when there was one.
-        latency: seconds until the request was given up.
-    """
-
-    def __init__(self, message: str, *, status: int | None, latency: float) -> None:
-        super().__init__(message)
-        self.status = status
-        self.latency = latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +39,7 @@ class Answer:
         content_type: media type in lower case, without parameters; empty when there was none.
         body: at most `MAX_BYTES`.
         latency: seconds from the request to the last byte.
+        redirects: the HTTP redirects on the way, each like `303 /who -> /day`.
     """
 
     url: httpx.URL
@@ -53,6 +47,7 @@ class Answer:
     content_type: str
     body: bytes
     latency: float
+    redirects: tuple[str, ...] = ()
 
 
 def resolve(base: httpx.URL, reference: str) -> httpx.URL:
@@ -63,14 +58,14 @@ def resolve(base: httpx.URL, reference: str) -> httpx.URL:
         reference: absolute, relative, query-only, or empty for `base` itself (RFC 3986, section 5).
 
     Raises:
-        CallFailed: it leads to no http or https address.
+        ProviderError: it leads to no http or https address.
     """
     try:
         url = httpx.URL(urljoin(str(base), reference.strip()))
     except (httpx.InvalidURL, ValueError) as error:
-        raise CallFailed(f"{base.path}: an action or Redirect holds no valid URL (provider error 11100)") from error
+        raise ProviderError(f"{base.path}: an action or Redirect holds no valid URL", 11100) from error
     if url.scheme not in ("http", "https") or not url.host:
-        raise CallFailed(f"{base.path}: an action or Redirect is not http or https (provider error 11100)")
+        raise ProviderError(f"{base.path}: an action or Redirect is not http or https", 11100)
     return url.copy_with(fragment=None)
 
 
@@ -102,7 +97,7 @@ class Line:
             "X-Test-Data": "true",
             "X-Test-Run": str(run_id),
         }
-        self._has_answered = False
+        self._last: tuple[Method, httpx.URL, Mapping[str, str], str] | None = None
 
     def request(self, method: Method, url: httpx.URL, fields: Mapping[str, str]) -> Answer:
         """Send a form and read the answer, following HTTP redirects as the provider does.
@@ -116,100 +111,121 @@ class Line:
             fields: the form.
 
         Raises:
-            BadAnswer: an error status, no answer in time, too long an answer, a redirect that leads nowhere.
+            NothingListens: nobody takes the connection, asked twice.
+            ProviderError: an error status, no answer in time, too long an answer, a redirect that leads nowhere.
             CallFailed: the call would leave the target's hosts, or has taken too long.
-            Unreachable: nothing listens there, and nothing has answered in this call yet.
         """
-        for _ in range(MAX_REDIRECTS + 1):
+        return self._follow(method, url, fields, str(uuid4()))
+
+    def send_again(self) -> Answer:
+        """Deliver the last request a second time, as the network does now and then; its token stays the same.
+
+        Raises:
+            CallFailed: as `request`.
+        """
+        assert self._last is not None  # there is a first delivery before a second
+        return self._follow(*self._last)
+
+    def _follow(self, method: Method, url: httpx.URL, fields: Mapping[str, str], token: str) -> Answer:
+        self._last = (method, url, fields, token)
+        redirects: tuple[str, ...] = ()
+        while len(redirects) <= MAX_REDIRECTS:
             self._must_be_ours(url)
-            answer = self._exchange(method, url, fields)
+            answer = self._exchange(method, url, fields, token, redirects)
             if isinstance(answer, Answer):
                 return answer
-            status, url = answer
+            status, there = answer
+            redirects += (f"{status} {url.path} -> {there.path}",)
+            url = there
             if status not in _KEEPS_METHOD:
                 method, fields = "GET", {}
-        raise CallFailed(f"{url.path}: more than {MAX_REDIRECTS} HTTP redirects in a row (provider error 11200)")
+        raise ProviderError(f"{url.path}: more than {MAX_REDIRECTS} HTTP redirects in a row", 11215, url=str(url))
 
-    def _exchange(self, method: Method, url: httpx.URL, fields: Mapping[str, str]) -> Answer | tuple[int, httpx.URL]:
-        request = self._build(method, url, fields)
-        where = f"{method} {url.path}"
+    def _exchange(
+        self, method: Method, url: httpx.URL, fields: Mapping[str, str], token: str, redirects: tuple[str, ...]
+    ) -> Answer | tuple[int, httpx.URL]:
         started = time.monotonic()
-        deadline = min(started + self._target.timeout, self._hang_up_at)
-        if deadline <= started:
-            raise CallFailed(f"{where}: the call has taken longer than {self._longest:g} s")
-        request.extensions["timeout"] = httpx.Timeout(deadline - started).as_dict()
-        with self._faults_named(where, url, started):
-            response = self._client.send(request, stream=True, follow_redirects=False)
+        moment = min(started + min(self._target.timeout, PROVIDER_SECONDS), self._hang_up_at)
+        if moment <= started:
+            raise CallFailed(f"{method} {url.path}: the call has taken longer than {self._longest:g} s")
+        request = self._build(method, url, fields, token)
+        with deadline.ends_at(moment), self._faults_named(method, url, started):
+            response = self._connect(request, moment)
             try:
-                self._has_answered = True
                 self._cookies.extract_cookies(response)
                 if response.status_code in _REDIRECTS:
                     return response.status_code, resolve(url, response.headers.get("Location", ""))
                 if not response.is_success:
-                    raise self._bad(
-                        f"{where} answered {_status_line(response)} (provider error 11200)", response, started
-                    )
+                    raise self._bad(f"{method} {url.path} answered {_status_line(response)}", 11200, response, started)
                 return Answer(
                     url=url,
                     status=response.status_code,
                     content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-                    body=self._read(response, where, started, deadline),
+                    body=self._read(response, started, moment),
                     latency=time.monotonic() - started,
+                    redirects=redirects,
                 )
             finally:
                 response.close()
 
-    def _build(self, method: Method, url: httpx.URL, fields: Mapping[str, str]) -> httpx.Request:
+    def _connect(self, request: httpx.Request, moment: float) -> httpx.Response:
+        for attempt in range(1, CONNECT_ATTEMPTS + 1):
+            left = max(moment - time.monotonic(), 0.001)
+            request.extensions["timeout"] = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS)).as_dict()
+            try:
+                return self._client.send(request, stream=True, follow_redirects=False)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if attempt == CONNECT_ATTEMPTS or time.monotonic() >= moment:
+                    raise
+        raise AssertionError("the last attempt answers or raises")
+
+    def _build(self, method: Method, url: httpx.URL, fields: Mapping[str, str], token: str) -> httpx.Request:
         in_body = dict(fields) if method == "POST" else {}
         if fields and method == "GET":
             query = "&".join(filter(None, (url.query.decode("ascii"), urlencode(fields))))
             url = url.copy_with(query=query.encode("ascii"))
-        headers = dict(self._headers)
+        headers = {**self._headers, "I-Twilio-Idempotency-Token": token}
         if self._target.auth_token is not None:
-            headers[signature.HEADER] = signature.sign(
-                self._target.auth_token, str(url.copy_with(userinfo=b"")), in_body
-            )
+            headers[signature.HEADER] = signature.sign(self._target.auth_token, _without_credentials(url), in_body)
         if self._target.api_key is not None and _origin(url) == _origin(self._home):
             headers["X-API-Key"] = self._target.api_key
         request = httpx.Request(method, url, headers=headers, data=in_body if method == "POST" else None)
         self._cookies.set_cookie_header(request)
         return request
 
-    def _read(self, response: httpx.Response, where: str, started: float, deadline: float) -> bytes:
+    def _read(self, response: httpx.Response, started: float, moment: float) -> bytes:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_BYTES:
-                raise self._bad(
-                    f"{where} answered more than {MAX_BYTES // 1024} KiB (provider error 11750)",
-                    response,
-                    started,
-                )
-            if time.monotonic() > deadline:
+                where = f"{response.request.method} {response.request.url.path}"
+                raise self._bad(f"{where} answered more than {MAX_BYTES // 1024} KiB", 11750, response, started)
+            if time.monotonic() > moment:
                 raise httpx.ReadTimeout("the answer trickled in", request=response.request)
         return bytes(body)
 
     @contextmanager
-    def _faults_named(self, where: str, url: httpx.URL, started: float) -> Iterator[None]:
+    def _faults_named(self, method: Method, url: httpx.URL, started: float) -> Iterator[None]:
         """Turn the client's errors into ours. Their own texts are left out: they may hold credentials."""
+        where, asked = f"{method} {url.path}", _without_credentials(url)
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if not self._has_answered:
-                raise Unreachable(f"nothing answers at {_origin(url)}") from error
-            raise self._bad(
-                f"{where}: the application stopped listening (provider error 11200)", None, started
+            latency, origin = time.monotonic() - started, _origin(url)
+            raise NothingListens(
+                f"{where}: nothing answers at {origin}", 11205, origin=origin, url=asked, latency=latency
             ) from error
         except httpx.TimeoutException as error:
             waited = time.monotonic() - started
-            raise self._bad(
-                f"{where} gave no answer within {waited:.1f} s (provider error 11205)", None, started
+            raise ProviderError(
+                f"{where} gave no answer within {waited:.1f} s", 11205, url=asked, latency=waited
             ) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise self._bad(
-                f"{where} broke off the connection ({type(error).__name__}, provider error 11206)",
-                None,
-                started,
+            raise ProviderError(
+                f"{where} broke off the connection ({type(error).__name__})",
+                11206,
+                url=asked,
+                latency=time.monotonic() - started,
             ) from error
 
     def _must_be_ours(self, url: httpx.URL) -> None:
@@ -218,14 +234,23 @@ class Line:
             raise CallFailed(f"the application sends the call to another host, {url.host}, and the caller stays here")
 
     @staticmethod
-    def _bad(message: str, response: httpx.Response | None, started: float) -> BadAnswer:
-        status = None if response is None else response.status_code
-        return BadAnswer(message, status=status, latency=time.monotonic() - started)
+    def _bad(message: str, code: int, response: httpx.Response, started: float) -> ProviderError:
+        return ProviderError(
+            message,
+            code,
+            url=_without_credentials(response.request.url),
+            status=response.status_code,
+            latency=time.monotonic() - started,
+        )
 
 
 def new_client(target: Target) -> httpx.Client:
     """An HTTP client for calls to `target`; proxies of the environment are not asked for the own machine."""
-    return httpx.Client(trust_env=target.voice_url.host not in _LOOPBACK)
+    return deadline.bounded(httpx.Client(trust_env=target.voice_url.host not in _LOOPBACK))
+
+
+def _without_credentials(url: httpx.URL) -> str:
+    return str(url.copy_with(userinfo=b""))
 
 
 def _host(url: httpx.URL) -> str:

@@ -192,5 +192,9 @@ AFFIRMS = wordings(r"""
 """)
 BOOKS = wordings(r"book\w*|appointments?|schedul\w+|reserv\w+|make an?|new (patient|customer|client)")
 ENGLISH = wordings(r"english")
+CHANGES = wordings(r"""
+    no|chang\w+|another|different|other (time|day|date)|choose again|re-?enter|start over|wrong|incorrect
+""")
+"""Menu entries by which a caller takes back what they said."""
 DECLINES = wordings(r"no|decline|refuse|hang up|end|finish\w*|exit|goodbye|nothing|done")
 ENDS = wordings(r"no|hang up|end|finish\w*|exit|goodbye|nothing else|done")

@@ -28,7 +28,9 @@ def answering(*answers: Response | str, seen: list[dict[str, str]] | None = None
     async def answer(request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
         if seen is not None:
-            seen.append(form | {"path": request.url.path, "key": request.headers.get("X-API-Key", "")})
+            headers = {"key": "X-API-Key", "token": "I-Twilio-Idempotency-Token"}
+            noted = {name: request.headers.get(header, "") for name, header in headers.items()}
+            seen.append(form | noted | {"path": request.url.path})
         given = left.pop(0) if len(left) > 1 else left[0]
         return Response(f"<Response>{given}</Response>", media_type="text/xml") if isinstance(given, str) else given
 
@@ -71,7 +73,7 @@ def call_to(serve: Serve, ledger: ListLedger) -> Callable[..., Call]:
         ),
         (
             RedirectResponse("/voice"),
-            "/voice: more than 10 HTTP redirects in a row (provider error 11200)",
+            "/voice: more than 10 HTTP redirects in a row (provider error 11215)",
         ),
         (
             RedirectResponse("http://elsewhere.example/voice"),
@@ -173,7 +175,10 @@ def test_a_prompt_that_cannot_be_placed_ends_the_call_and_is_quoted(call_to: Cal
     )
 
     assert call.ended is Ended.caller_gave_up
-    assert call.problem == 'the caller does not know what to answer to: "What is your date of birth?"'
+    assert call.problem == (
+        'the caller does not know what to answer to: "What is your date of birth?"; '
+        'a call script would: "what is your date of birth" = "..."'
+    )
     assert call.turns[-1].text == "What is your date of birth?"
 
 
@@ -247,7 +252,7 @@ def test_an_application_that_stops_in_mid_call_has_failed(serve: Serve, ledger: 
     call = place_call(PERSONA, Target(serve(app), "/voice"), ledger)
 
     assert call.ended is Ended.failed
-    assert call.problem == "POST /x: the application stopped listening (provider error 11200)"
+    assert call.problem == "POST /x: nothing answers at http://127.0.0.1:1 (provider error 11205)"
 
 
 def test_the_api_key_goes_to_the_target_s_own_origin_only(serve: Serve, ledger: ListLedger) -> None:

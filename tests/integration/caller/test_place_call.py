@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from prodtest_assets.caller import Ended, Persona, Target, place_call
+from prodtest_assets.caller import Ended, Persona, Target, Turn, place_call
 from prodtest_assets.errors import NumberTaken, Unreachable
 
 from .conftest import ListLedger
@@ -105,18 +105,17 @@ def test_a_name_that_does_not_resolve_is_unreachable(ledger: ListLedger) -> None
 
 
 def test_an_interrupted_call_is_closed_with_what_was_said(serve: Serve, ledger: ListLedger) -> None:
-    moments = iter([datetime.now(UTC)] * 3)
-
-    def clock() -> datetime:
-        moment = next(moments, None)
-        if moment is None:
+    def interrupt(turn: Turn) -> None:
+        if len(turns) == 3:
             raise KeyboardInterrupt
-        return moment
+        turns.append(turn)
+
+    turns: list[Turn] = []
 
     target = Target(serve(Dentist().app()), "/ivr", auth_token=TOKEN)
     with pytest.raises(KeyboardInterrupt):
-        place_call(PERSONA, target, ledger, clock=clock)
+        place_call(PERSONA, target, ledger, on_turn=interrupt)
 
     ((completed, transcript),) = ledger.closed.values()
     assert not completed
-    assert [entry["speaker"] for entry in transcript] == ["application", "caller", "application"]
+    assert [entry["speaker"] for entry in transcript] == ["application", "caller", "application", "application"]

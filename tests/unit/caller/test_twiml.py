@@ -3,7 +3,8 @@
 import pytest
 
 from prodtest_assets.caller import twiml
-from prodtest_assets.caller.twiml import BadTwiml, Gather, parse
+from prodtest_assets.caller.faults import BadTwiml
+from prodtest_assets.caller.twiml import Gather, parse
 
 
 def response(inner: str) -> bytes:
@@ -17,7 +18,7 @@ def test_verbs_come_in_the_order_of_the_document() -> None:
             "<Record/><Dial action='/after'>+18005550199</Dial><Reject reason='busy'/>"
             "<Redirect method='GET'> /next?a=1&amp;b=2 </Redirect><Hangup/>"
         )
-    )
+    ).verbs
 
     assert verbs == (
         twiml.Say("Hello there"),
@@ -32,13 +33,14 @@ def test_verbs_come_in_the_order_of_the_document() -> None:
 
 
 def test_a_gather_without_attributes_has_the_provider_s_defaults() -> None:
-    assert parse(response("<Gather/>")) == (
+    assert parse(response("<Gather/>")).verbs == (
         Gather(
             speech=False,
             keypad=True,
             action="",
             method="POST",
             timeout=5,
+            speech_timeout=None,
             num_digits=None,
             finish_on_key="#",
             action_on_empty=False,
@@ -54,7 +56,7 @@ def test_a_gather_keeps_what_it_says_about_its_answer() -> None:
             " finishOnKey='' actionOnEmptyResult='true' speechTimeout='auto' language='en-GB'>"
             "<Say>How long?</Say><Pause/><Play>/beep.wav</Play></Gather>"
         )
-    )
+    ).verbs
 
     assert gather == Gather(
         speech=True,
@@ -62,6 +64,7 @@ def test_a_gather_keeps_what_it_says_about_its_answer() -> None:
         action="collect?step=2",
         method="GET",
         timeout=None,
+        speech_timeout=None,
         num_digits=2,
         finish_on_key="",
         action_on_empty=True,
@@ -70,27 +73,27 @@ def test_a_gather_keeps_what_it_says_about_its_answer() -> None:
 
 
 def test_speech_markup_inside_say_is_read_as_its_words() -> None:
-    verbs = parse(response("<Say>Your code is <say-as interpret-as='digits'>12</say-as><break/> thanks</Say>"))
+    verbs = parse(response("<Say>Your code is <say-as interpret-as='digits'>12</say-as><break/> thanks</Say>")).verbs
 
     assert verbs == (twiml.Say("Your code is 12 thanks"),)
 
 
 def test_an_empty_response_has_no_verbs() -> None:
-    assert parse(b"<Response/>") == ()
+    assert parse(b"<Response/>").verbs == ()
 
 
 def test_what_changes_nothing_for_the_caller_is_passed_over() -> None:
-    assert parse(response("<Start><Stream url='wss://x.example'/></Start><Hangup/>")) == (twiml.Hangup(),)
+    assert parse(response("<Start><Stream url='wss://x.example'/></Start><Hangup/>")).verbs == (twiml.Hangup(),)
 
 
 def test_a_verb_nobody_can_follow_is_kept_by_its_name() -> None:
-    assert parse(response("<Enqueue>support</Enqueue>")) == (twiml.NotFollowed("Enqueue"),)
+    assert parse(response("<Enqueue>support</Enqueue>")).verbs == (twiml.NotFollowed("Enqueue"),)
 
 
 def test_other_encodings_are_read_as_declared() -> None:
     body = '<?xml version="1.0" encoding="ISO-8859-1"?><Response><Say>Grüezi</Say></Response>'.encode("latin-1")
 
-    assert parse(body) == (twiml.Say("Grüezi"),)
+    assert parse(body).verbs == (twiml.Say("Grüezi"),)
 
 
 BOMB = b'<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Response><Say>&b;</Say></Response>'
@@ -108,7 +111,6 @@ OUTSIDE = b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]><Response><S
         (b"<Response><Say>\xff\xfe</Say></Response>", "not well-formed"),
         (b"<html><body>Hello</body></html>", "root is <html>"),
         (response("<say>Hello</say>"), "<say> is not a TwiML verb"),
-        (response("<Gather><Hangup/></Gather>"), "may not stand inside <Gather>"),
         (response("<Say>" + "<p>" * 30 + "</p>" * 30 + "</Say>"), "deeper than"),
         (response("<Say>" + "a" * twiml.MAX_BYTES + "</Say>"), "longer than 64 KiB"),
         (BOMB, "DOCTYPE or entities"),
@@ -125,7 +127,42 @@ def test_what_is_no_twiml_is_refused_in_one_line(body: bytes, reason: str) -> No
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-3", "1e99", "many", ""])
 def test_absurd_numbers_fall_back_to_the_default(number: str) -> None:
-    (gather,) = parse(response(f"<Gather timeout='{number}' numDigits='{number}'/>"))
+    (gather,) = parse(response(f"<Gather timeout='{number}' numDigits='{number}'/>")).verbs
 
     assert isinstance(gather, Gather)
     assert (gather.timeout, gather.num_digits) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("inner", "warning"),
+    [
+        ("<Gather method='PUT'/>", 'method="PUT" of <Gather> is neither GET nor POST (provider warning 13312)'),
+        ("<Gather timeout='soon'/>", 'timeout="soon" of <Gather> is no positive integer (provider warning 13313)'),
+        ("<Gather numDigits='0'/>", 'numDigits="0" of <Gather> is no positive integer (provider warning 13314)'),
+        (
+            "<Gather speechTimeout='a while'/>",
+            'speechTimeout="a while" of <Gather> is neither a positive integer nor auto (provider warning 13327)',
+        ),
+        (
+            "<Gather><Hangup/></Gather>",
+            "<Hangup> may not stand inside <Gather> and is passed over (provider warning 13320)",
+        ),
+        ("<Gather><Say> </Say></Gather>", "<Say> has no text (provider warning 13520)"),
+        (
+            "<Redirect method='x'>/</Redirect>",
+            'method="x" of <Redirect> is neither GET nor POST (provider warning 13710)',
+        ),
+        ("<Pause length='-1'/>", 'length="-1" of <Pause> is no positive integer (provider warning 13910)'),
+    ],
+)
+def test_what_the_provider_only_warns_of_is_told_under_its_number(inner: str, warning: str) -> None:
+    assert parse(response(inner)).warnings == (warning,)
+
+
+def test_a_document_without_oddities_is_warned_of_nothing() -> None:
+    inner = (
+        "<Gather input='speech' method='post' timeout='5' speechTimeout='auto' numDigits='2'><Say>Hello</Say></Gather>"
+        "<Pause length='2'/><Redirect method='GET'>/next</Redirect>"
+    )
+
+    assert parse(response(inner)).warnings == ()

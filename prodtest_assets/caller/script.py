@@ -1,0 +1,149 @@
+"""Call scripts: what a caller answers to the prompts of one particular application.
+
+A script stands in front of the built-in understanding. `script_file.py` reads it from TOML.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from prodtest_assets.caller.questions import Kind, sentences
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "name": Kind.NAME,
+        "first_name": Kind.FIRST_NAME,
+        "last_name": Kind.LAST_NAME,
+        "spelling": Kind.SPELLING,
+        "phone": Kind.PHONE,
+        "day": Kind.DAY,
+        "weekday": Kind.WEEKDAY,
+        "time": Kind.TIME,
+        "day_and_time": Kind.DAY_AND_TIME,
+        "part_of_day": Kind.PART_OF_DAY,
+        "am_or_pm": Kind.AM_OR_PM,
+        "duration": Kind.DURATION,
+        "purpose": Kind.PURPOSE,
+        "yes": Kind.AGREE,
+        "no": Kind.DISAGREE,
+    }
+)
+"""What `answer = "..."` may name: the kinds of question the built-in understanding answers."""
+
+_LONGEST_SUGGESTION = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One answer. Exactly one of the last five attributes says what the caller does.
+
+    Attributes:
+        when: the words of the prompt, as written in the script.
+        pattern: finds them in a prompt as `plain` gives it.
+        say: spoken words, with `{name}` and the like.
+        press: keys, with `{digits}` and the like.
+        kind: the prompt is to be taken for this question.
+        silent: the caller says nothing.
+        hangs_up: the caller ends the call.
+    """
+
+    when: str
+    pattern: re.Pattern[str]
+    say: str = ""
+    press: str = ""
+    kind: Kind | None = None
+    silent: bool = False
+    hangs_up: bool = False
+
+    def fits(self, prompt: str, *, speech: bool, keypad: bool) -> bool:
+        """Whether this is what to do after a prompt.
+
+        Args:
+            prompt: what was heard, as `plain` gives it.
+            speech: words are taken.
+            keypad: keys are taken.
+        """
+        is_possible = speech if self.say else keypad if self.press else True
+        return is_possible and self.pattern.search(prompt) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWishes:
+    """What a script says about the caller; None leaves it to others.
+
+    Attributes:
+        persona: the name of a preset.
+        name, number: as in `Persona`.
+        duration_min: minutes.
+        use_keypad: as in `Persona`.
+        confidence: as in `Persona`, 0 to 1.
+    """
+
+    persona: str | None = None
+    name: str | None = None
+    number: str | None = None
+    duration_min: int | None = None
+    use_keypad: bool | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallScript:
+    """A caller's script: the first rule that fits a prompt decides."""
+
+    rules: tuple[Rule, ...] = ()
+    caller: CallerWishes = CallerWishes()
+
+    def rule_for(self, prompt: str, *, speech: bool, keypad: bool) -> Rule | None:
+        """The first rule that fits; None leaves the prompt to the built-in understanding.
+
+        Args:
+            prompt: everything heard since the caller last answered.
+            speech, keypad: what the application takes.
+        """
+        heard = plain(prompt)
+        return next((rule for rule in self.rules if rule.fits(heard, speech=speech, keypad=keypad)), None)
+
+
+NO_SCRIPT = CallScript()
+
+
+def plain(text: str) -> str:
+    """A prompt as rules see it: lower case, single spaces, straight apostrophes."""
+    return " ".join(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+
+
+def compile_words(when: str) -> re.Pattern[str]:
+    """Compile the words of a rule.
+
+    Args:
+        when: words that stand in the prompt one after the other, as whole words; `..` stands for anything
+            between two of them, and `/.../` encloses a regular expression.
+
+    Raises:
+        ValueError: there is no word in it, or it is not a regular expression.
+    """
+    if len(when) > 2 and when.startswith("/") and when.endswith("/"):
+        try:
+            return re.compile(when[1:-1], re.IGNORECASE)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+    parts = [part.strip() for part in plain(when).split("..")]
+    if not any(re.search(r"\w", part) for part in parts):
+        raise ValueError("has no word to look for in a prompt")
+    return re.compile(".*".join(rf"(?<!\w){re.escape(part)}(?!\w)" for part in parts if part))
+
+
+def suggestion(prompt: str, *, speech: bool) -> str:
+    """The line of a script's `[answers]` that would handle a prompt.
+
+    Args:
+        prompt: what the caller could not answer.
+        speech: words are taken; otherwise keys.
+    """
+    asked = (sentences(prompt) or [plain(prompt)])[-1].strip(" .,;:!?")
+    words = asked if len(asked) <= _LONGEST_SUGGESTION else asked[:_LONGEST_SUGGESTION].rsplit(" ", 1)[0]
+    answer = '"..."' if speech else '{ press = "..." }'
+    return f"{json.dumps(words.strip(' .,;:!?'), ensure_ascii=False)} = {answer}"
