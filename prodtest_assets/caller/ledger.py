@@ -21,6 +21,19 @@ class OpenCall:
     name: str
 
 
+class AnnouncedCall(Protocol):
+    """What a ledger tells of a call it has opened; `OpenCall` is one."""
+
+    @property
+    def call_sid(self) -> str: ...
+
+    @property
+    def number(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
 class Ledger(Protocol):
     """Where calls are announced and closed. No call is placed without one."""
 
@@ -30,7 +43,7 @@ class Ledger(Protocol):
 
     def open_call(
         self, *, persona: str, requested_start: datetime, number: str | None = None, name: str | None = None
-    ) -> OpenCall:
+    ) -> AnnouncedCall:
         """Write down a call before its first request.
 
         Args:

@@ -9,7 +9,7 @@ from prodtest_assets.caller.call import Call, Ended, Turn
 from prodtest_assets.caller.clock import Clock
 from prodtest_assets.caller.conversation import Conversation
 from prodtest_assets.caller.country import country_of
-from prodtest_assets.caller.ledger import Ledger, OpenCall
+from prodtest_assets.caller.ledger import AnnouncedCall, Ledger
 from prodtest_assets.caller.persona import Persona
 from prodtest_assets.caller.speaker import Speaker
 from prodtest_assets.caller.spoken import Facts
@@ -94,7 +94,7 @@ def place_call(
     )
 
 
-def _understanding(persona: Persona, target: Target, opened: OpenCall) -> Understanding:
+def _understanding(persona: Persona, target: Target, opened: AnnouncedCall) -> Understanding:
     wanted = persona.start.astimezone(target.zone)
     first = persona.first_start.astimezone(target.zone) if persona.first_start else wanted
     return Understanding(
@@ -105,7 +105,7 @@ def _understanding(persona: Persona, target: Target, opened: OpenCall) -> Unders
     )
 
 
-def call_fields(target: Target, opened: OpenCall) -> dict[str, str]:
+def call_fields(target: Target, opened: AnnouncedCall) -> dict[str, str]:
     """What every request says about the call. https://www.twilio.com/docs/voice/twiml#request-parameters
 
     Places are left blank, as the provider leaves them for numbers it cannot place.

@@ -1,0 +1,161 @@
+"""Applications that share nothing with the sandbox: one is booked by the built-in rules, one needs a script."""
+
+import random
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from starlette.types import ASGIApp
+
+from prodtest_assets.caller import Call, Ended, Persona, Target, draw_start, load_script, place_call
+from prodtest_assets.caller.script_file import read_script
+from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.models import Policy, Scope, StopReason
+from prodtest_assets.testdata.offenders import unmarked_rows
+from tests.booking_world import BookingWorld
+from tests.suites import PRODUCTION, run_suite
+
+from .conftest import ListLedger
+from .dentist import TOKEN, Dentist
+from .kennel import Kennel
+from .practice import ZONE, Practice
+
+Serve = Callable[[ASGIApp], str]
+START = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+def wish(seed: int = 1) -> Persona:
+    return Persona("patient", draw_start(datetime.now(UTC), ZONE, random.Random(seed)))
+
+
+@pytest.fixture
+def dentist(world: BookingWorld, serve: Serve) -> Target:
+    """The dentist with a database of the contract, in which no row is ever marked."""
+    world.customer()
+    return Target(serve(Dentist(Practice(world.url).book).app()), "/ivr", auth_token=TOKEN, zone=ZONE)
+
+
+def test_unmarked_rows_of_another_application_are_found_adopted_by_proof_and_cleaned(
+    world: BookingWorld, dentist: Target
+) -> None:
+    before = world.sql("SELECT * FROM users u JOIN appointments a ON a.user_id = u.id")
+    run_id = uuid4()
+    with world.run(run_id) as run:
+        calls = [place_call(wish(seed), dentist, run) for seed in range(3)]
+
+        for call in calls:
+            assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
+            stored = run.stored_booking(call.call_sid)
+            assert stored is not None
+            assert (stored.full_name, stored.mobile, stored.starts_at, stored.duration_min, stored.is_test_data) == (
+                call.name,
+                call.number,
+                call.requested_start,
+                30,
+                False,
+            )
+        assert unmarked_rows(world.database, run_id).total == 3
+
+        report = cleanup_now(world.database, world.permit, Policy(), scope=Scope.CALL, run_id=run_id)
+
+    assert report.stop_reason is StopReason.DRAINED
+    assert len(world.archived()) == 6
+    assert world.sql("SELECT * FROM users u JOIN appointments a ON a.user_id = u.id") == before
+    assert unmarked_rows(world.database, run_id).total == 3
+
+
+def test_fifty_calls_to_another_application_are_each_led_to_their_own_row(world: BookingWorld, dentist: Target) -> None:
+    with world.run() as run:
+
+        def book(seed: int) -> Call:
+            return place_call(wish(seed), dentist, run)
+
+        book(0)
+        with ThreadPoolExecutor(10) as pool:
+            calls = list(pool.map(book, range(1, 50)))
+        rows = [run.stored_booking(call.call_sid) for call in calls]
+
+    assert [(row.full_name, row.mobile, row.starts_at) for row in rows if row] == [
+        (call.name, call.number, call.requested_start) for call in calls
+    ]
+
+
+def test_the_suites_report_an_application_that_marks_nothing_as_red(
+    world: BookingWorld, dentist: Target, tmp_path: Path
+) -> None:
+    settings = {
+        "PRODUCTION_DB_URL": world.url,
+        "PRODUCTION_DB_TEST_MODE": "true",
+        "PRODUCTION_TEST_URL": dentist.base_url,
+        "PRODTEST_VOICE_PATH": dentist.voice_path,
+        "PRODTEST_TIME_ZONE": ZONE.key,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+    }
+    flow = PRODUCTION / "test_production_database_flow.py"
+
+    result = run_suite(flow, tmp_path, settings, "-k", "data_accuracy or complete_booking or concurrent")
+
+    assert result.outcomes == {
+        "test_complete_booking_saves_to_database": "passed",
+        "test_appointment_data_accuracy": "failed",
+        "test_concurrent_bookings_isolation": "passed",
+    }
+    assert "mark: expected is_test_data = true, stored is_test_data = false" in str(result.messages)
+    assert "; " not in result.messages["test_appointment_data_accuracy"].splitlines()[0]
+    assert len(world.sql("SELECT 1 FROM users")) == 1
+
+
+KNOWN = {
+    "whisper the password of the pack": "good boy",
+    "bark it now": "{name}",
+    "month star day": "{month}*{day_of_month}",
+    "tail wag in": "{hour}",
+    "aye or nay": "aye",
+}
+"""What the owner of the kennel knows, by the words of the prompts."""
+
+
+def test_an_odd_application_tells_line_by_line_the_script_it_needs(
+    serve: Serve, ledger: ListLedger, tmp_path: Path
+) -> None:
+    kennel, script = Kennel(), tmp_path / "kennel.toml"
+    url = serve(kennel.app())
+    script.write_text("[answers]\n")
+    problems = []
+
+    def phone() -> Call:
+        return place_call(Persona("owner", START), Target(url, "/woof", script=load_script(script)), ledger)
+
+    while (call := phone()).ended is Ended.caller_gave_up:
+        problems.append(call.problem or "")
+        line = problems[-1].split("a call script would: ")[1]
+        (answer,) = [answer for words, answer in KNOWN.items() if words in line]
+        script.write_text(script.read_text() + line.replace("...", answer) + "\n")
+
+    assert call.problem is None
+    assert kennel.stays == [{"number": call.number, "name": call.name, "date": "11*23", "hour": "14"}]
+    assert len(problems) == len(KNOWN)
+    assert problems[0] == (
+        'the caller does not know what to answer to: "Woof! Whisper the password of the pack."; '
+        'a call script would: "whisper the password of the pack" = "..."'
+    )
+    assert script.read_text() == (
+        "[answers]\n"
+        '"whisper the password of the pack" = "good boy"\n'
+        '"your human\'s handle, bark it now" = "{name}"\n'
+        '"paw in the arrival as month star day" = { press = "{month}*{day_of_month}" }\n'
+        '"at sun\'s how-many-th hour does the tail wag in" = "{hour}"\n'
+        '"aye or nay, shipmate" = "aye"\n'
+    )
+
+
+def test_a_script_only_speaks_where_its_words_stand(serve: Serve, ledger: ListLedger) -> None:
+    script = read_script('[answers]\n"never said by anyone" = "boo"')
+
+    call = place_call(Persona("owner", START), Target(serve(Kennel().app()), "/woof", script=script), ledger)
+
+    assert re.search(r"Whisper the password", call.problem or "")
