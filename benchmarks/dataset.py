@@ -2,13 +2,15 @@
 
 import psycopg
 
+from prodtest_assets.sandbox.marker import mark_as_sandbox
 from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.schema import ensure_schema, migrate_booking_tables
 from prodtest_assets.testdata.identity import ReservedNumbers
 
 _CUSTOMERS = """
 INSERT INTO users (full_name, mobile, created_at)
-SELECT 'Customer ' || n, '+49151' || lpad(n::text, 8, '0'), now() - interval '400 days' FROM generate_series(1, %(users)s) n;
+SELECT 'Customer ' || n, '+49151' || lpad(n::text, 8, '0'), now() - interval '400 days'
+FROM generate_series(1, %(users)s) n;
 """
 _CUSTOMER_ROWS = """
 INSERT INTO appointments (user_id, starts_at, is_test_data, created_at, notes)
@@ -30,7 +32,7 @@ _TEST_USERS_AT_MOST = 20_000
 
 
 def make_database(server: PostgresServer, name: str, *, customers: int, tests: int) -> str:
-    """A migrated, analysed database; returns its URL.
+    """A migrated, analysed database that the sandbox application may use; returns its URL.
 
     Args:
         customers: appointments of customers, ten for each customer.
@@ -39,6 +41,7 @@ def make_database(server: PostgresServer, name: str, *, customers: int, tests: i
     url = server.create_database(name)
     migrate_booking_tables(url)
     ensure_schema(url, ReservedNumbers())
+    mark_as_sandbox(url)
     sizes = {
         "users": max(customers // 10, 1),
         "customers": customers,
