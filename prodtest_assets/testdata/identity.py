@@ -60,7 +60,9 @@ class ReservedNumbers:
 def digits(number: str) -> str:
     """The digits of a number without the North American 1, as the database compares them."""
     bare = re.sub("[^0-9]", "", number)
-    return re.sub("^(00)?1([2-9][0-9]{9})$", r"\2", bare)
+    if len(bare) == 11 and bare.startswith("1"):
+        return bare[1:]
+    return bare[3:] if len(bare) == 13 and bare.startswith("001") else bare
 
 
 def draw_number(rng: random.Random) -> str:

@@ -11,8 +11,15 @@ from typing import LiteralString
 _NAMED = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{([a-z]\w*)(?::([\w.]+))?\}")
 
-# Without the North American 1, so that every spelling of a number is the same.
-_DIGITS = "regexp_replace(regexp_replace($, '[^0-9]', '', 'g'), '^(00)?1([2-9][0-9]{9})\\Z', '\\2')"
+# Most numbers need no regular expression, which would cost more than everything else about their row.
+_BARE = (
+    "CASE WHEN translate($, '+0123456789', '') = '' THEN ltrim($, '+') ELSE regexp_replace($, '[^0-9]', '', 'g') END"
+)
+# Without the North American 1, so that every spelling of a number is the same; as `identity.digits`.
+_DIGITS = (
+    f"CASE WHEN length({_BARE}) = 11 AND left({_BARE}, 1) = '1' THEN substr({_BARE}, 2) "
+    f"WHEN length({_BARE}) = 13 AND left({_BARE}, 3) = '001' THEN substr({_BARE}, 4) ELSE {_BARE} END"
+)
 _WITH_SCHEMA = {
     "digits": _DIGITS,
     "reserved_digits": "prodtest.are_reserved_digits($)",
@@ -21,7 +28,7 @@ _WITH_SCHEMA = {
 _WITHOUT_SCHEMA = {
     "digits": _DIGITS,
     "reserved_digits": "$ ~ %(reserved)s",
-    "reserved": "{digits:$} ~ %(reserved)s",
+    "reserved": "({digits:$}) ~ %(reserved)s",
 }
 
 _IN_FUNCTIONS = {
@@ -52,6 +59,16 @@ def query(name: str, *, with_schema: bool = True) -> LiteralString:
     if not with_schema:
         values["sources"] = _blocks("predicates.sql")["sources_without_schema"]
     return _fill(_blocks("queries.sql")[name], values | (_WITH_SCHEMA if with_schema else _WITHOUT_SCHEMA))
+
+
+def block(file: str, name: str) -> LiteralString:
+    """One named statement of another file of this folder, as it stands there.
+
+    Args:
+        file: its name, such as `protect.sql`.
+        name: as in the statement's `-- name:` line.
+    """
+    return _blocks(file)[name]
 
 
 def functions() -> LiteralString:
@@ -90,13 +107,13 @@ def _narrow(block: str, restriction: str | None) -> str:
 
 
 @cache
-def _blocks(file: str) -> dict[str, str]:
+def _blocks(file: str) -> dict[str, LiteralString]:
     parts = _NAMED.split(_read(file))
     return {name: body.rstrip().rstrip(";") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 @cache
-def _read(file: str) -> str:
+def _read(file: str) -> LiteralString:
     return _folder().joinpath(file).read_text(encoding="utf-8")
 
 
@@ -115,7 +132,7 @@ def reserved_number_function(pattern: str) -> LiteralString:
         "CREATE OR REPLACE FUNCTION prodtest.are_reserved_digits(text) RETURNS boolean "
         f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT $1 ~ '{pattern}' $$;"
         "CREATE OR REPLACE FUNCTION prodtest.is_reserved_number(text) RETURNS boolean "
-        f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT {number} ~ '{pattern}' $$;"
+        f"LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT ({number}) ~ '{pattern}' $$;"
         f"COMMENT ON SCHEMA prodtest IS '{fingerprint(pattern)}'"
     )
 

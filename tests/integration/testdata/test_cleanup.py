@@ -9,9 +9,10 @@ from prodtest_assets.errors import ConfigurationError, PlanDrifted
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import open_database
+from prodtest_assets.testdata.identity import digits
 from prodtest_assets.testdata.models import CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
-from tests.booking_world import START, BookingWorld, fiction_number
+from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)
 POLICY = Policy(batch_size=3, lease_wait=timedelta(seconds=1))
@@ -296,7 +297,21 @@ def test_a_plan_is_made_and_counted_without_schema_prodtest(world):
     assert world.has_appointment(row)
 
 
-def test_a_number_reserved_by_setting_belongs_to_tests(world):
-    number = fiction_number()
-    assert world.database.reserved.covers(number)
-    assert not world.database.reserved.covers("+447700900123")
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+12125550147",
+        "2125550147",
+        "(212) 555-0147",
+        "001 212 555 0147",
+        "+1-212-555-0147",
+        "+447700900123",
+        "0044 1",
+    ],
+)
+def test_database_and_python_read_the_same_digits(world, number):
+    user = world.user(mobile=number)
+    known = {row["id"] for row in world.sql("SELECT id FROM users WHERE prodtest.is_reserved_number(mobile)")}
+    assert (user in known) == world.database.reserved.covers(number)
+    found = world.database.rows("users_with_number", digits=digits(number))
+    assert [row["user_id"] for row in found] == ([user] if user in known else [])
