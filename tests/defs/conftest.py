@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 
 from prodtest_assets.booking_flow import suite_tests
-from prodtest_assets.defs.flow import booking_flow_asset
 from prodtest_assets.definitions import defs
+from prodtest_assets.defs.flow import booking_flow_asset
 from prodtest_assets.defs.resources import BookingDatabase
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes

@@ -128,9 +128,7 @@ def test_checks_of_the_tables_wait_for_cleanup() -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.asset_check_keys:
         if key.name in _TABLE_CHECKS:
-            assert dg.AssetKey("test_data_cleanup") in {
-                parent for parent in graph.get(key).parent_entity_keys if isinstance(parent, dg.AssetKey)
-            }
+            assert dg.AssetKey("test_data_cleanup") in graph.get(key).parent_entity_keys
 
 
 @pytest.mark.parametrize(

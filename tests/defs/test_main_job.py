@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 
+import dagster as dg
 import pytest
+from dagster._serdes import serialize_value
 
 from prodtest_assets.sandbox.calendar_store import CALENDAR_ID
 from prodtest_assets.sandbox.server import running_app
@@ -78,15 +80,28 @@ def test_a_failed_test_turns_the_run_red_at_its_end_after_cleanup(
     run_job: RunJob, world: BookingWorld, start_app: StartApp
 ) -> None:
     stale = world.book(age=TWO_DAYS)
-    start_app("server-error")
+    start_app("wrong-time")
 
     ended = run_job(JOB)
 
     assert not ended.success
-    assert {"test_complete_booking_saves_to_database", "every_production_test_passed"} <= red(ended)
+    assert {"test_appointment_data_accuracy", "every_production_test_passed"} <= red(ended)
     assert list(ended.failures) == ["test_data_report_every_production_test_passed"]
     assert not world.has_appointment(stale)
     assert residue(ended) == 0
+
+
+def test_no_caller_is_named_in_what_dagster_keeps(
+    run_job: RunJob, world: BookingWorld, start_app: StartApp, instance: dg.DagsterInstance
+) -> None:
+    start_app("wrong-number")
+
+    ended = run_job(JOB)
+
+    kept = "".join(serialize_value(entry) for entry in instance.all_logs(ended.run_id))
+    for call in world.sql("SELECT caller_name, caller_number FROM prodtest.test_call"):
+        assert call["caller_name"].split()[1].lower() not in kept.lower()
+        assert call["caller_number"].removeprefix("+1") not in kept
 
 
 def test_a_run_in_which_every_test_was_skipped_is_red(run_job: RunJob, world: BookingWorld) -> None:
