@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "count": "prodtest_assets.cli.count:count",
         "snapshot": "prodtest_assets.cli.snapshot:snapshot",
         "cleanup": "prodtest_assets.cli.cleanup:cleanup",
+        "protect": "prodtest_assets.cli.protect:protect",
     }
 )
 

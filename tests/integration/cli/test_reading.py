@@ -16,7 +16,7 @@ def seeded(world: BookingWorld) -> BookingWorld:
     """Two customers, three stale rows (one cancelled), two fresh ones."""
     world.customer()
     world.customer(mobile="+4915112345679")
-    for hours in (30, 100):
+    for hours in (30.0, 100.0):
         world.book(age=timedelta(hours=hours))
     world.book(age=timedelta(hours=50), cancelled=True)
     for hours in (0.5, 5):
