@@ -194,11 +194,14 @@ class Line:
         return request
 
     def _read(self, response: httpx.Response, started: float, moment: float) -> bytes:
-        body = bytearray()
-        for chunk in response.iter_bytes():
+        body, where = bytearray(), f"{response.request.method} {response.request.url.path}"
+        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            # Nobody asked for it, and a few packed kilobytes can unpack to gigabytes.
+            raise self._bad(f"{where} answered packed as {coding[:20]}", 11206, response, started)
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) > MAX_BYTES:
-                where = f"{response.request.method} {response.request.url.path}"
                 raise self._bad(f"{where} answered more than {MAX_BYTES // 1024} KiB", 11750, response, started)
             if time.monotonic() > moment:
                 raise httpx.ReadTimeout("the answer trickled in", request=response.request)
