@@ -31,8 +31,7 @@ def age_histogram(buckets: Sequence[tuple[str, int]], *, stale_from: int) -> dg.
     names, counts = [name for name, _ in buckets], [count for _, count in buckets]
     colours = [_FRESH if place < stale_from else _STALE for place in range(len(buckets))]
     axes.bar_label(axes.bar(names, counts, color=colours))
-    axes.set_ylabel("rows")
-    return _markdown(figure, "test rows by age")
+    return _markdown(figure, axes, "test rows by age")
 
 
 def hourly_trend(hours: Sequence[tuple[str, int]]) -> dg.MarkdownMetadataValue:
@@ -44,8 +43,7 @@ def hourly_trend(hours: Sequence[tuple[str, int]]) -> dg.MarkdownMetadataValue:
     figure, axes = _canvas("Test rows created per hour")
     axes.bar([name for name, _ in hours], [count for _, count in hours], color=_FRESH)
     axes.set_xticks(range(0, len(hours), max(len(hours) // _MOST_TICKS, 1)))
-    axes.set_ylabel("rows")
-    return _markdown(figure, "test rows created per hour")
+    return _markdown(figure, axes, "test rows created per hour")
 
 
 def volume_over_time(moments: Sequence[str], totals: Sequence[int], stale: Sequence[int]) -> dg.MarkdownMetadataValue:
@@ -55,9 +53,8 @@ def volume_over_time(moments: Sequence[str], totals: Sequence[int], stale: Seque
     axes.plot(list(moments), list(stale), color=_STALE, marker="o", label="stale")
     axes.set_xticks(range(0, len(moments), max(len(moments) // _MOST_TICKS, 1)))
     axes.tick_params(axis="x", rotation=30)
-    axes.set_ylabel("rows")
     axes.legend()
-    return _markdown(figure, "test rows in stored snapshots")
+    return _markdown(figure, axes, "test rows in stored snapshots")
 
 
 def _canvas(title: str) -> "tuple[Figure, Axes]":
@@ -67,13 +64,17 @@ def _canvas(title: str) -> "tuple[Figure, Axes]":
     figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title)
-    axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, axes
 
 
-def _markdown(figure: "Figure", description: str) -> dg.MarkdownMetadataValue:
+def _markdown(figure: "Figure", axes: "Axes", description: str) -> dg.MarkdownMetadataValue:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    axes.set_ylabel("rows")
+    # Only now: the limit, once set, stops following what is drawn.
+    axes.margins(y=0.15)
+    axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1))
 
     image = io.BytesIO()
     FigureCanvasAgg(figure)

@@ -1,10 +1,15 @@
 """The few rules of the Dagster side that need neither a run nor a database."""
 
+import base64
+import io
+
 import pytest
+from matplotlib.image import imread
 
 from prodtest_assets.defs.history import expected_volume
 from prodtest_assets.defs.masking import masked, secrets_of
 from prodtest_assets.defs.metadata import none_left, size, table_text
+from prodtest_assets.defs.pictures import age_histogram, hourly_trend
 from prodtest_assets.defs.verdicts import Bench, Outcome
 from prodtest_assets.settings import load_settings
 from prodtest_assets.testdata.models import Offenders
@@ -86,3 +91,19 @@ def test_parameters_that_passed_do_not_hide_those_that_never_ran() -> None:
     (verdict,) = bench.rest("killed")
 
     assert (verdict.outcome, verdict.reason) == (Outcome.DID_NOT_RUN, "killed")
+
+
+def test_a_picture_shows_how_high_the_bars_are() -> None:
+    low, high = (age_histogram([("< 1 hour", 1), ("1-6 hours", rows)], stale_from=1).value for rows in (1, 2))
+
+    assert low != high
+
+
+def test_every_bar_fits_into_its_picture() -> None:
+    picture = hourly_trend([("08:00", 1), ("09:00", 40)]).value
+    image = imread(io.BytesIO(base64.b64decode(picture.partition("base64,")[2][:-1])))
+    coloured = (abs(image[:, :, 0] - image[:, :, 2]) > 0.2).any(axis=1)
+
+    # The highest bar ends below the frame of the plot, whose top is in the first sixth of the picture.
+    assert coloured.any()
+    assert int(coloured.argmax()) > image.shape[0] // 8
