@@ -19,7 +19,7 @@ import pytest
 
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.lifetime import die_with_parent
-from prodtest_assets.pytest_plugin.accuracy import Difference, explain
+from prodtest_assets.pytest_plugin.accuracy import Difference, ending_of, explain
 from prodtest_assets.pytest_plugin.callers import Caller
 from prodtest_assets.pytest_plugin.context import CallContext
 from prodtest_assets.pytest_plugin.fixtures import (
@@ -40,6 +40,7 @@ __all__ = [
     "SuiteRun",
     "calendar",
     "caller",
+    "ending_of",
     "explain",
     "prod_db",
     "prod_db_with_rollback",

@@ -1,5 +1,6 @@
 """What was said on the telephone against what was stored, field by field."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -10,6 +11,8 @@ from prodtest_assets.testdata.models import StoredBooking
 
 STANDING = frozenset({"booked", "confirmed", "scheduled"})
 """The words applications use for an appointment that stands; the first is the one of the contract."""
+
+_NUMBER = re.compile(r"\+?\(?[0-9][0-9 ().-]{5,}[0-9]")
 
 RECENT = timedelta(minutes=5)
 """How far the application's `created_at` may be from the database's clock. A wrong time zone is farther."""
@@ -80,14 +83,22 @@ def _created(stored: StoredBooking, zone: tzinfo) -> Iterator[Difference]:
 
 
 def explain(call: Call) -> str:
-    """Why a call left no row, as far as its transcript tells; names and numbers are masked."""
+    """Why a call left no row, as far as its transcript tells; the caller's name and number are masked."""
     heard = [turn.text for turn in call.turns if turn.speaker == "application" and turn.text]
     last_words = f'; it said last: "{heard[-1]}"' if heard else ""
-    problem = call.problem or "the application led the call to its end"
-    text = f"no appointment of this call is in the database: {problem}{last_words}"
-    for secret, masked in ((call.name, masked_name(call.name)), (call.number, masked_number(call.number))):
-        text = text.replace(secret, masked)
-    return text
+    return f"no appointment of this call is in the database: {ending_of(call)}{_masked(call, last_words)}"
+
+
+def ending_of(call: Call) -> str:
+    """How a call ended, and what was wrong with it; the caller's name and number are masked."""
+    return _masked(call, call.problem or call.ended.replace("_", " "))
+
+
+def _masked(call: Call, text: str) -> str:
+    def number(found: re.Match[str]) -> str:
+        return masked_number(call.number) if digits(found[0]) == digits(call.number) else found[0]
+
+    return _NUMBER.sub(number, re.sub(re.escape(call.name), masked_name(call.name), text, flags=re.IGNORECASE))
 
 
 def _masked_difference(field: str, expected: str, stored: str) -> Difference:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from prodtest_assets.caller import Call, Ended, Turn
-from prodtest_assets.pytest_plugin.accuracy import differences, explain
+from prodtest_assets.pytest_plugin.accuracy import differences, ending_of, explain
 from prodtest_assets.testdata.models import StoredBooking
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -96,7 +96,7 @@ def test_every_wrong_field_is_named() -> None:
 
 def test_a_call_without_a_row_is_explained_by_what_the_application_said_last() -> None:
     assert explain(CALL) == (
-        "no appointment of this call is in the database: the application led the call to its end; "
+        "no appointment of this call is in the database: hung up by application; "
         'it said last: "You are booked, A*** B***."'
     )
 
@@ -104,3 +104,9 @@ def test_a_call_without_a_row_is_explained_by_what_the_application_said_last() -
 def test_a_call_that_went_wrong_is_explained_by_its_problem() -> None:
     failed = replace(CALL, turns=(), ended=Ended.failed, problem="POST /voice answered 500")
     assert explain(failed) == "no appointment of this call is in the database: POST /voice answered 500"
+
+
+@pytest.mark.parametrize("spelled", ["+12025550123", "202 555 0123", "(202) 555-0123"])
+def test_a_callers_name_and_number_are_masked_however_the_application_spells_them(spelled: str) -> None:
+    call = replace(CALL, problem=f"who is ALMA BAKELIDO at {spelled}, room 2025551?")
+    assert ending_of(call) == "who is A*** B*** at +1202*****23, room 2025551?"
