@@ -46,6 +46,11 @@ def ensure_schema(url: str, reserved: ReservedNumbers) -> MigrationReport:
             )
         if database.row("installed_fingerprint")["fingerprint"] == fingerprint(reserved.pattern):
             return MigrationReport(changed=False)
+        if database.has_schema and not before["may_create_schema"]:
+            raise ConfigurationError(
+                "schema prodtest is of another version, which this role may not change: let an owner of it run "
+                "`prodtest migrate`"
+            )
     _upgrade("prodtest", url, reserved)
     with open_database(url, reserved=reserved) as database:
         after = database.row("booking_tables")

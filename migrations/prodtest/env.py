@@ -16,6 +16,7 @@ from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import load_settings
 from prodtest_assets.testdata.connection import normalize_url
 from prodtest_assets.testdata.identity import ReservedNumbers
+from prodtest_assets.testdata.protect import protect_again
 from prodtest_assets.testdata.statements import functions, partial_indexes, reserved_number_function
 
 log = logging.getLogger("prodtest.migrations")
@@ -59,6 +60,7 @@ def _create_tables_and_functions(connection: Connection, reserved: ReservedNumbe
         driver = cast(psycopg.Connection, connection.connection.driver_connection)
         driver.execute(reserved_number_function(reserved.pattern))
         driver.execute(functions())
+        protect_again(driver)
 
 
 def _create_indexes(connection: Connection) -> None:

@@ -31,7 +31,7 @@ def _is_a_role(context: click.Context, parameter: click.Parameter, value: str) -
 @click.option("--owner", metavar="NAME", default=rules.OWNER_ROLE, show_default=True, callback=_is_a_role,
               help="The role that owns the functions; nobody can log in as it.")  # fmt: skip
 @click.option("--retention-floor", type=click.FloatRange(0, 24 * 366), metavar="HOURS",
-              help="Rows younger than this are never stale. Default: what stands, or TEST_DATA_RETENTION_HOURS.")  # fmt: skip
+              help="Younger rows are never stale. Default: what stands, or TEST_DATA_RETENTION_HOURS.")  # fmt: skip
 @options.allow_database
 @options.as_json
 def protect(

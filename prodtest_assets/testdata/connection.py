@@ -33,6 +33,8 @@ _OUR_CODES: dict[str, type[ProdtestError]] = {
     "PT006": RefusedForSafety,
     "PT008": RefusedForSafety,
     "PT010": RefusedForSafety,
+    "PT011": RefusedForSafety,
+    "PT012": RefusedForSafety,
 }
 
 

@@ -251,6 +251,7 @@ SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement
        set_config('row_security', 'off', true)
 
 -- name: blocked_backends
--- How many other sessions wait for a lock in this database.
-SELECT count(*)::int AS count FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'
+-- How many other sessions wait for a lock in this database. What they wait for is hidden from an ordinary role in
+-- pg_stat_activity, and not in pg_locks.
+SELECT count(DISTINCT l.pid)::int AS count FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
+WHERE NOT l.granted AND s.datname = current_database() AND l.pid <> pg_backend_pid()

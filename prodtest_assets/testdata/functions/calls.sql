@@ -43,6 +43,9 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.close_call(p_call text, p_outcome text, p_transcript jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF p_outcome NOT IN ('refused', 'failed') THEN
+        RAISE EXCEPTION 'a call that ends is neither open nor booked: its row decides that' USING ERRCODE = 'PT009';
+    END IF;
     UPDATE prodtest.test_call SET closed_at = clock_timestamp(), outcome = p_outcome, transcript = p_transcript
     WHERE call_sid = p_call AND outcome = 'open';
     PERFORM prodtest.attribute_call(p_call);

@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION prodtest.open_cleanup(p_cleanup uuid, p_plan uuid, p_
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM prodtest.hold_lease(p_cleanup);
+    PERFORM prodtest.require_floor(p.scope, p.cutoff) FROM prodtest.plan p WHERE p.id = p_plan;
     -- Only one cleanup runs at a time: whatever is still unfinished was killed.
     UPDATE prodtest.cleanup_run SET stop_reason = 'failed', finished_at = clock_timestamp()
     WHERE finished_at IS NULL AND plan_id IS NOT NULL;

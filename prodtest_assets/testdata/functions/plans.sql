@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION prodtest.make_plan(
 ) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 -- Store which rows may go, in batches of ids, and how many stay for which reason; p_limit rows at most, oldest first.
 BEGIN
+    PERFORM prodtest.require_floor(p_scope, p_cutoff);
     INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, actor)
     VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_actor);
     WITH judged AS MATERIALIZED (

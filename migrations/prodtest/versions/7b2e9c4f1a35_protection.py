@@ -1,0 +1,39 @@
+"""Who the protected roles are, and the retention floor that holds for them
+
+Revision ID: 7b2e9c4f1a35
+Revises: 4d1f0a6c2b90
+"""
+
+from alembic import op
+
+from prodtest_assets.errors import RefusedForSafety
+
+revision = "7b2e9c4f1a35"
+down_revision = "4d1f0a6c2b90"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table that `prodtest protect` fills; without a row in it nothing is protected."""
+    op.execute("""
+        CREATE TABLE prodtest.protection (
+            only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+            login_role name NOT NULL,
+            owner_role name NOT NULL,
+            former_owner name NOT NULL,
+            retention_floor interval NOT NULL CHECK (retention_floor >= '0'),
+            protected_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        )
+    """)
+
+
+def downgrade() -> None:
+    """Drop the table.
+
+    Raises:
+        RefusedForSafety: the database is protected, and the roles would be left with their rights.
+    """
+    if op.get_bind().exec_driver_sql("SELECT 1 FROM prodtest.protection").scalar():
+        raise RefusedForSafety("the database is protected: run `prodtest protect --remove` first")
+    op.execute("DROP TABLE prodtest.protection")

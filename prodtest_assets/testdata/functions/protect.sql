@@ -1,0 +1,51 @@
+-- What holds once `prodtest protect` has run: a floor under the retention, and a tripwire on the application's tables.
+
+CREATE OR REPLACE FUNCTION prodtest.require_floor(p_scope text, p_cutoff timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Whoever holds the login role could otherwise call every test row stale, also those of tests that still run.
+DECLARE
+    v_floor interval;
+BEGIN
+    SELECT retention_floor INTO v_floor FROM prodtest.protection;
+    IF p_scope = 'stale' AND p_cutoff > clock_timestamp() - v_floor THEN
+        RAISE EXCEPTION 'this database is protected: only rows older than % h count as stale',
+            round(extract(epoch FROM v_floor) / 3600, 2) USING ERRCODE = 'PT011';
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.refuse_delete() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- BEFORE DELETE of each row, also by cascade, when the session is the login role's: only test rows pass.
+BEGIN
+    IF TG_RELID = 'public.appointments'::regclass THEN
+        IF OLD.is_test_data THEN
+            RETURN OLD;
+        END IF;
+    ELSIF NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = OLD.id AND NOT a.is_test_data)
+       AND (prodtest.is_reserved_number(OLD.mobile)
+            OR EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.user_id = OLD.id)) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'row % of % is a customer''s: % may not delete it', OLD.id, TG_TABLE_NAME, session_user
+        USING ERRCODE = 'PT012';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.refuse_mark() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- BEFORE UPDATE of a mark that was off, when the session is the login role's: only what a call provably made.
+BEGIN
+    IF EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.appointment_id = OLD.id) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'appointment % is a customer''s: % may not mark it', OLD.id, session_user USING ERRCODE = 'PT012';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.refuse_truncate() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION '% may not truncate %', session_user, TG_TABLE_NAME USING ERRCODE = 'PT012';
+END
+$$;
