@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from prodtest_assets.caller import named, wordings
 from prodtest_assets.caller.spoken import Facts
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_REMEMBERED = 512
 _DIGIT = {word: str(digit) for digit, word in enumerate(_WORDS)} | {"star": "*"}
 # Not the digit of "9:30", "9 AM" or "one hour".
 _NO_QUANTITY = r"\b(?![:.]?\d|\s*(?:am|pm|minutes?|hours?)\b)"
@@ -32,6 +34,7 @@ class Option:
     label: str
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def options(heard: str) -> tuple[Option, ...]:
     """The keys a prompt offers.
 
@@ -46,6 +49,7 @@ def options(heard: str) -> tuple[Option, ...]:
     return tuple(Option(_DIGIT.get(key, key), label.strip(" ,.;:!?-")) for key, label in found)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def without_menu(heard: str) -> str:
     """The prompt without the sentences that only offer keys, so that a question beside a menu is seen."""
     return " ".join(sentence for sentence in _SENTENCE_END.split(heard) if not options(sentence))

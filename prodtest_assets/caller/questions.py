@@ -6,6 +6,7 @@ What merely mentions a word ("I have your name as ...") asks nothing.
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 
 from prodtest_assets.caller import wordings
 
@@ -78,12 +79,14 @@ _YES_MEANS = (
     re.compile(r"\b(?:say|answer|reply) \W?yes\W? (?:to|for|if)\s+(.*?)(?:,|;|\bor\b|\band say\b|[.?!]|$)"),
     re.compile(r"\b(?:to|if|for)\s+([^.?!]*?),?\s*(?:please )?(?:say|answer|reply) \W?yes\b"),
 )
+_REMEMBERED = 512
 _LONGEST_PROMPT = 2000
 _LONGEST_BARE_QUESTION = 8
 _LONGEST_BARE_PHRASE = 5
 
 
-def sentences(prompt: str) -> list[str]:
+@lru_cache(maxsize=_REMEMBERED)
+def sentences(prompt: str) -> tuple[str, ...]:
     """The prompt's sentences in lower case, with single spaces, examples left out.
 
     Args:
@@ -93,9 +96,10 @@ def sentences(prompt: str) -> list[str]:
     text = _TITLE.sub(r"\1", _HALF_OF_DAY.sub(r"\1m", text))
     parts = (part for part in _SENTENCE_END.split(text) if not _EXAMPLE_SENTENCE.match(part))
     kept = (_EXAMPLE_CLAUSE.sub("", part).strip() for part in parts)
-    return [part for part in kept if part.strip(".,;:!? ")]
+    return tuple(part for part in kept if part.strip(".,;:!? "))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def asked(prompt: str) -> tuple[Kind, ...]:
     """What a prompt asks, in the order of its words; empty when it asks nothing.
 

@@ -103,6 +103,8 @@ class CallScript:
             prompt: everything heard since the caller last answered.
             speech, keypad: what the application takes.
         """
+        if not self.rules:
+            return None
         heard = plain(prompt)
         return next((rule for rule in self.rules if rule.fits(heard, speech=speech, keypad=keypad)), None)
 
@@ -143,7 +145,7 @@ def suggestion(prompt: str, *, speech: bool) -> str:
         prompt: what the caller could not answer.
         speech: words are taken; otherwise keys.
     """
-    asked = (sentences(prompt) or [plain(prompt)])[-1].strip(" .,;:!?")
+    asked = (sentences(prompt) or (plain(prompt),))[-1].strip(" .,;:!?")
     words = asked if len(asked) <= _LONGEST_SUGGESTION else asked[:_LONGEST_SUGGESTION].rsplit(" ", 1)[0]
     answer = '"..."' if speech else '{ press = "..." }'
     return f"{json.dumps(words.strip(' .,;:!?'), ensure_ascii=False)} = {answer}"
