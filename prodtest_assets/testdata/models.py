@@ -51,6 +51,7 @@ class Policy:
         max_runtime: how long one cleanup may take.
         lease_wait: how long to wait for another cleanup.
         allow_triggers: triggers and rules of the application that a person knows to be harmless.
+        keep_archive: how long removed rows can be restored; each cleanup removes what is older.
     """
 
     retention: timedelta = timedelta(hours=24)
@@ -60,6 +61,7 @@ class Policy:
     max_runtime: timedelta = timedelta(hours=1)
     lease_wait: timedelta = timedelta(seconds=60)
     allow_triggers: tuple[str, ...] = ()
+    keep_archive: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

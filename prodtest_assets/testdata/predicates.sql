@@ -20,7 +20,9 @@ ledger AS (
     FROM prodtest.test_call c JOIN prodtest.test_run r ON r.id = c.run_id
 ),
 exempt AS (
-    SELECT h.run_id, h.table_oid, h.row_id FROM prodtest.hold h
+    -- The hold of an undo is one for all rows that it restored.
+    SELECT h.run_id, coalesce(h.table_oid, r.table_oid) AS table_oid, coalesce(h.row_id, r.row_id) AS row_id
+    FROM prodtest.hold h LEFT JOIN prodtest.restored_row r ON r.undo_id = h.undo_id
     WHERE h.released_at IS NULL AND h.until > clock_timestamp()
 ),
 archived_booking AS NOT MATERIALIZED (
@@ -58,7 +60,7 @@ known AS MATERIALIZED (
 ),
 owner AS MATERIALIZED (
     -- LATERAL keeps to the indexes: what this reads grows with the test rows, never with the customers'.
-    SELECT u.id, u.mobile,
+    SELECT u.id, u.mobile, u.created_at,
            {reserved_digits:u.digits} AS has_reserved_number,
            u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
            u.digits IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
@@ -67,7 +69,7 @@ owner AS MATERIALIZED (
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
                AS is_of_live_run
     FROM (SELECT DISTINCT user_id FROM known) k
-    CROSS JOIN LATERAL (SELECT id, full_name, mobile, {digits:mobile} AS digits FROM public.users
+    CROSS JOIN LATERAL (SELECT id, full_name, mobile, created_at, {digits:mobile} AS digits FROM public.users
                         WHERE id = k.user_id OFFSET 0) u
     LEFT JOIN LATERAL (
         SELECT c.id FROM public.appointments c WHERE c.user_id = k.user_id AND NOT c.is_test_data
@@ -75,7 +77,7 @@ owner AS MATERIALIZED (
     ) customer_row ON true
 ),
 judged AS MATERIALIZED (
-    SELECT k.*, o.mobile, o.has_reserved_number,
+    SELECT k.*, o.mobile, o.created_at AS owner_created_at, o.has_reserved_number,
            CASE WHEN k.run_id IN (SELECT e.run_id FROM exempt e WHERE e.run_id IS NOT NULL)
                   OR k.id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.appointments'::regclass)
                   OR k.user_id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.users'::regclass)

@@ -255,3 +255,107 @@ SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement
 -- pg_stat_activity, and not in pg_locks.
 SELECT count(DISTINCT l.pid)::int AS count FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
 WHERE NOT l.granted AND s.datname = current_database() AND l.pid <> pg_backend_pid()
+
+-- name: undoable_cleanups
+-- Cleanups of which the archive still holds rows, newest first.
+SELECT c.id, c.started_at, c.finished_at, c.stop_reason, c.actor, c.deleted, coalesce(p.scope, 'call') AS scope,
+       a.archived, a.total, a.pending_events, c.finished_at + %(age)s::interval AS expires_at
+FROM prodtest.cleanup_run c LEFT JOIN prodtest.plan p ON p.id = c.plan_id
+CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(coalesce(prodtest.name_of(t.table_oid), 'tables that are gone'), t.n) AS archived,
+           sum(t.n)::bigint AS total, sum(t.pending)::bigint AS pending_events
+    FROM (SELECT r.table_oid, count(*) AS n,
+                 count(*) FILTER (WHERE r.content ->> 'google_event_id' IS NOT NULL AND r.event_removed_at IS NULL
+                                  AND r.table_oid = 'public.appointments'::regclass) AS pending
+          FROM prodtest.archived_row r WHERE r.cleanup_id = c.id GROUP BY r.table_oid) t
+) a
+WHERE a.total > 0 ORDER BY c.started_at DESC LIMIT %(limit)s
+
+-- name: undo_state
+-- One cleanup as its undo sees it: whether a run is still adding to it, and who has undone it before.
+SELECT c.id, EXISTS (SELECT 1 FROM prodtest.test_run r WHERE r.id = c.id AND r.outcome = 'open'
+                     AND r.heartbeat_at > clock_timestamp() - interval '30 seconds') AS is_at_work,
+       u.actor AS undone_by, u.started_at AS undone_at
+FROM prodtest.cleanup_run c LEFT JOIN LATERAL (
+    SELECT actor, started_at FROM prodtest.undo_run WHERE cleanup_id = c.id AND restored <> '{}'
+    ORDER BY started_at DESC LIMIT 1
+) u ON true
+WHERE c.id = %(cleanup_id)s
+
+-- name: restore_order
+-- The tables of a cleanup's archive, parents first, with the columns that they no longer have.
+SELECT o.table_oid::oid::bigint AS table_oid, o.name, o.rows, o.refers_to_itself, lost.columns AS lost_columns
+FROM prodtest.restore_order(%(cleanup_id)s) o
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(k.key ORDER BY k.key), '{}') AS columns
+    FROM (SELECT r.content FROM prodtest.archived_row r
+          WHERE r.cleanup_id = %(cleanup_id)s AND r.table_oid = o.table_oid LIMIT 1) one
+    CROSS JOIN LATERAL jsonb_object_keys(one.content) AS k(key)
+    WHERE k.key NOT IN (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = o.table_oid AND NOT a.attisdropped)
+) lost
+
+-- name: unknown_rows
+-- What was asked for and is not in the archive of the cleanup.
+SELECT asked.item FROM unnest(%(only)s::text[]) AS asked(item)
+WHERE NOT EXISTS (SELECT 1 FROM prodtest.archived_row r WHERE r.cleanup_id = %(cleanup_id)s
+                  AND prodtest.is_asked_for(ARRAY[asked.item], r.table_oid, r.row_id))
+
+-- name: undo_foreseen
+-- Each archived row of one table with what would keep it out now. Nothing is locked.
+SELECT a.row_id AS id, prodtest.obstacle(a, %(only)s::text[], true, 0) AS obstacle,
+       a.event_removed_at IS NOT NULL AS had_event
+FROM prodtest.archived_row a
+WHERE a.cleanup_id = %(cleanup_id)s AND a.table_oid = %(table_oid)s::oid
+  AND prodtest.is_asked_for(%(only)s::text[], a.table_oid, a.row_id)
+ORDER BY a.row_id
+
+-- name: restore_batch
+-- The next rows of one table come back, in the transaction of the caller.
+SELECT id, obstacle, had_event
+FROM prodtest.restore_batch(%(undo_id)s, %(table_oid)s::oid::regclass, %(after)s, %(size)s, %(only)s::text[])
+
+-- name: hold_target
+-- Whether that which a hold is for is there, and else which cleanup has it in its archive.
+SELECT CASE %(kind)s WHEN 'run' THEN EXISTS (SELECT 1 FROM prodtest.test_run WHERE id = %(run_id)s::uuid)
+                     WHEN 'appointment' THEN EXISTS (SELECT 1 FROM public.appointments WHERE id = %(row_id)s::bigint)
+                     ELSE EXISTS (SELECT 1 FROM public.users WHERE id = %(row_id)s::bigint) END AS is_there,
+       (SELECT a.cleanup_id FROM prodtest.cleanup_run c JOIN prodtest.archived_row a ON a.cleanup_id = c.id
+        WHERE a.row_id = %(row_id)s::bigint AND a.table_oid = CASE %(kind)s
+            WHEN 'appointment' THEN 'public.appointments'::regclass WHEN 'user' THEN 'public.users'::regclass END
+        LIMIT 1) AS archived_by,
+       clock_timestamp() AS clock
+
+-- name: holds
+-- Holds with the rows they exempt and the instant at which the first of these may go, by this hold and by its age.
+WITH {sources},
+shown AS (
+    SELECT h.*, h.released_at IS NULL AND h.until > clock_timestamp() AS is_active FROM prodtest.hold h
+    WHERE %(ended)s OR h.released_at IS NULL AND h.until > clock_timestamp()
+),
+target AS (
+    SELECT h.id AS hold_id, 'public.appointments'::regclass AS table_oid, l.appointment_id AS row_id
+    FROM shown h JOIN ledger l ON l.run_id = h.run_id
+    UNION SELECT h.id, 'public.users'::regclass, l.user_id FROM shown h JOIN ledger l ON l.run_id = h.run_id
+    UNION SELECT h.id, h.table_oid, h.row_id FROM shown h WHERE h.row_id IS NOT NULL
+    UNION SELECT h.id, r.table_oid, r.row_id FROM shown h JOIN prodtest.restored_row r ON r.undo_id = h.undo_id
+),
+present AS (
+    SELECT t.hold_id, coalesce(l.opened_at, a.created_at) AS aged_from, l.run_state IS NOT DISTINCT FROM 'dead' AS is_dead
+    FROM target t JOIN public.appointments a ON a.id = t.row_id LEFT JOIN ledger l ON l.appointment_id = a.id
+    WHERE t.table_oid = 'public.appointments'::regclass
+    UNION ALL
+    SELECT t.hold_id, coalesce(c.opened_at, u.created_at), coalesce(c.is_dead, false)
+    FROM target t JOIN public.users u ON u.id = t.row_id CROSS JOIN LATERAL (
+        SELECT min(l.opened_at) AS opened_at, bool_or(l.run_state = 'dead') AS is_dead FROM ledger l WHERE l.user_id = u.id
+    ) c
+    WHERE t.table_oid = 'public.users'::regclass
+)
+SELECT h.id, h.run_id, prodtest.name_of(h.table_oid) AS table_name, h.row_id, u.cleanup_id AS undone_cleanup, h.until,
+       h.reason, h.actor, h.created_at, h.released_at, h.released_by, h.is_active, p.rows, p.eligible_at
+FROM shown h LEFT JOIN prodtest.undo_run u ON u.id = h.undo_id
+CROSS JOIN LATERAL (
+    SELECT count(*)::int AS rows, min(CASE WHEN NOT h.is_active THEN NULL WHEN is_dead THEN h.until
+                                           ELSE greatest(h.until, aged_from + %(retention)s::interval) END) AS eligible_at
+    FROM present WHERE hold_id = h.id
+) p
+ORDER BY h.is_active DESC, h.until, h.id LIMIT %(limit)s

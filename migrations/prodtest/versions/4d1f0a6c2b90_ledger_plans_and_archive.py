@@ -81,7 +81,8 @@ CREATE TABLE prodtest.plan_batch (
 
 CREATE TABLE prodtest.cleanup_run (
     id uuid PRIMARY KEY,
-    plan_id uuid REFERENCES prodtest.plan,
+    -- Not a foreign key: the record of a cleanup outlives its plan.
+    plan_id uuid,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     stop_reason text CHECK (stop_reason IN
@@ -101,6 +102,9 @@ CREATE TABLE prodtest.archived_row (
     archived_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     adopted boolean NOT NULL DEFAULT false,
     event_removed_at timestamptz,
+    -- Of an appointment: whose it was, so that it comes back under the same user only.
+    owner_mobile text,
+    owner_created_at timestamptz,
     PRIMARY KEY (cleanup_id, table_oid, row_id),
     CONSTRAINT only_test_rows_are_archived
         CHECK (table_oid <> 'public.appointments'::regclass OR content ->> 'is_test_data' IS NOT DISTINCT FROM 'true')
@@ -117,17 +121,40 @@ CREATE TABLE prodtest.lease (
     until timestamptz NOT NULL
 );
 
+CREATE TABLE prodtest.undo_run (
+    id uuid PRIMARY KEY,
+    cleanup_id uuid NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    restored jsonb NOT NULL DEFAULT '{}',
+    skipped jsonb NOT NULL DEFAULT '{}',
+    actor text NOT NULL
+);
+CREATE INDEX undo_run_cleanup ON prodtest.undo_run (cleanup_id);
+CREATE TABLE prodtest.restored_row (
+    undo_id uuid NOT NULL REFERENCES prodtest.undo_run,
+    table_oid regclass NOT NULL,
+    row_id bigint NOT NULL,
+    -- The row's xmin: while it is still that, nobody has touched the row since.
+    version text NOT NULL,
+    restored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (undo_id, table_oid, row_id)
+);
+CREATE INDEX restored_row_row ON prodtest.restored_row (table_oid, row_id);
+
 CREATE TABLE prodtest.hold (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id uuid,
     table_oid regclass,
     row_id bigint,
+    undo_id uuid REFERENCES prodtest.undo_run,
     until timestamptz NOT NULL,
     reason text NOT NULL,
     actor text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     released_at timestamptz,
-    CHECK ((run_id IS NULL) = (row_id IS NOT NULL)),
+    released_by text,
+    CHECK (num_nonnulls(run_id, row_id, undo_id) = 1),
     CHECK ((row_id IS NULL) = (table_oid IS NULL))
 );
 
@@ -160,7 +187,8 @@ def downgrade() -> None:
             END LOOP;
         END
         $$;
-        DROP TABLE prodtest.alert, prodtest.hold, prodtest.lease, prodtest.archived_row, prodtest.cleanup_run,
+        DROP TABLE prodtest.alert, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
+            prodtest.archived_row, prodtest.cleanup_run,
             prodtest.plan_batch, prodtest.plan, prodtest.snapshot, prodtest.test_call, prodtest.test_run;
         COMMENT ON SCHEMA prodtest IS NULL;
     """)

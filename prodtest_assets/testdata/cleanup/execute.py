@@ -11,6 +11,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from prodtest_assets.errors import PlanDrifted, ProdtestError, RefusedForSafety
+from prodtest_assets.testdata.cleanup.archive import expire_archive
 from prodtest_assets.testdata.cleanup.lease import LeaseTaken, actor, cleanup_lease
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
@@ -118,7 +119,9 @@ def _under_lease(
             if plan.total > policy.max_delete and not policy.accept_partial:
                 return _ended(database, plan, StopReason.REFUSED, plan.total, started)
             removal = _Removal(database, cleanup_id, plan, policy, started, on_progress)
-            return removal.run(adopted=len(adopted) if isinstance(adopted, list) else 0)
+            report = removal.run(adopted=len(adopted) if isinstance(adopted, list) else 0)
+            expire_archive(database, permit, cleanup_id, keep_for=policy.keep_archive)
+            return report
     except LeaseTaken:
         plan = plan_cleanup(database, policy, run_id=run_id)
         return _ended(database, plan, StopReason.LOCKED, plan.total, started)

@@ -31,12 +31,13 @@ BEGIN
     gone AS (
         DELETE FROM public.appointments a USING judged j
         WHERE a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
-        RETURNING a.*
+        RETURNING a.id, to_jsonb(a) AS content, j.mobile, j.owner_created_at
     ),
     kept AS (
-        INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content, adopted)
-        SELECT p_cleanup, 'public.appointments'::regclass, g.id, to_jsonb(g),
-               g.id IN (SELECT l.appointment_id FROM ledger l WHERE NOT l.marked_by_app)
+        INSERT INTO prodtest.archived_row
+            (cleanup_id, table_oid, row_id, content, adopted, owner_mobile, owner_created_at)
+        SELECT p_cleanup, 'public.appointments'::regclass, g.id, g.content,
+               g.id IN (SELECT l.appointment_id FROM ledger l WHERE NOT l.marked_by_app), g.mobile, g.owner_created_at
         FROM gone g RETURNING 1
     )
     SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;

@@ -1,0 +1,174 @@
+-- What keeps an archived row from coming back, in words. A dry run asks the same questions as an undo.
+
+CREATE OR REPLACE FUNCTION prodtest.key_of(p_table regclass) RETURNS name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The primary key when it is one integer column.
+    SELECT k.attname FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
+    WHERE i.indrelid = p_table AND i.indisprimary AND i.indnkeyatts = 1
+      AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.row_name(p_table regclass, p_row text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%s %s', regexp_replace(prodtest.name_of(p_table), 's$', ''), p_row)
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.obstacle(
+    p_row prodtest.archived_row, p_only text[], p_foresee boolean, p_depth int
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+-- Null when nothing is in the way. With p_foresee nothing is locked, and a parent that would come back counts.
+DECLARE
+    v_key name;
+    v_found boolean;
+BEGIN
+    IF prodtest.name_of(p_row.table_oid) IS NULL THEN
+        RETURN 'its table is gone';
+    END IF;
+    v_key := prodtest.key_of(p_row.table_oid);
+    IF v_key IS NULL THEN
+        RETURN 'its table has no single whole number for a key any more';
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s c WHERE c.%I = $1)', p_row.table_oid, v_key)
+    INTO v_found USING p_row.row_id;
+    IF v_found THEN
+        RETURN 'a row with its id is there';
+    END IF;
+    RETURN coalesce(
+        prodtest.column_obstacle(p_row, v_key), prodtest.unique_obstacle(p_row, v_key),
+        prodtest.parents_obstacle(p_row, p_only, p_foresee, p_depth));
+EXCEPTION
+    WHEN data_exception THEN
+        RETURN format('its values do not fit the types of its table any more (%s)', SQLSTATE);
+    WHEN lock_not_available THEN
+        RETURN 'another transaction holds its key or its parent: undo once more';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.column_obstacle(p_row prodtest.archived_row, p_key name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_column name;
+    v_sequence text := pg_get_serial_sequence(p_row.table_oid::text, p_key);
+BEGIN
+    SELECT a.attname INTO v_column FROM pg_attribute a
+    WHERE a.attrelid = p_row.table_oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+      AND a.attgenerated = '' AND p_row.content ->> a.attname IS NULL
+      AND (p_row.content ? a.attname OR NOT a.atthasdef AND a.attidentity = '')
+    ORDER BY a.attnum LIMIT 1;
+    IF FOUND THEN
+        RETURN format('column %s of its table must not be null now, and the archive has no value for it', v_column);
+    END IF;
+    -- An id that the sequence has yet to reach would be given to a booking of tomorrow.
+    IF v_sequence IS NOT NULL AND has_sequence_privilege(v_sequence, 'USAGE, SELECT')
+       AND p_row.row_id > coalesce(pg_sequence_last_value(v_sequence::regclass), 0) THEN
+        RETURN format('its id is ahead of sequence %s, which would give it out again', v_sequence);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.unique_obstacle(p_row prodtest.archived_row, p_key name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+-- A row that holds what only one may hold. Indexes on expressions or with a condition are left to the INSERT.
+DECLARE
+    v_index record;
+    v_holder text;
+BEGIN
+    FOR v_index IN
+        SELECT string_agg(format('c.%1$I = r.%1$I', a.attname), ' AND ') AS same,
+               string_agg(a.attname, ' and ' ORDER BY k.place) AS columns
+        FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = p_row.table_oid AND i.indisunique AND NOT i.indisprimary AND i.indexprs IS NULL
+          AND i.indpred IS NULL AND k.place <= i.indnkeyatts
+        GROUP BY i.indexrelid
+    LOOP
+        EXECUTE format('SELECT c.%I::text FROM %2$s c, jsonb_populate_record(NULL::%2$s, $1) r WHERE %3$s LIMIT 1',
+                       p_key, p_row.table_oid, v_index.same) INTO v_holder USING p_row.content;
+        IF v_holder IS NOT NULL THEN
+            RETURN format('%s has its %s now', prodtest.row_name(p_row.table_oid, v_holder), v_index.columns);
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.parents_obstacle(
+    p_row prodtest.archived_row, p_only text[], p_foresee boolean, p_depth int
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+-- A row comes back only under the parents it had: the same user, or a row that an undo restored and nobody touched.
+DECLARE
+    v_key record;
+    v_parent jsonb;
+    v_version text;
+    v_obstacle text;
+BEGIN
+    FOR v_key IN
+        SELECT c.confrelid::regclass AS parent, a.attname AS column, r.attname AS parent_column,
+               p_row.content ->> a.attname AS value
+        FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+        JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = c.confkey[1]
+        WHERE c.contype = 'f' AND c.conrelid = p_row.table_oid AND c.conparentid = 0 AND cardinality(c.conkey) = 1
+          AND p_row.content ->> a.attname IS NOT NULL
+        ORDER BY c.conname
+    LOOP
+        EXECUTE format('SELECT to_jsonb(p), p.xmin::text FROM %s p, jsonb_populate_record(NULL::%s, $1) r
+                        WHERE p.%I = r.%I %s',
+                       v_key.parent, p_row.table_oid, v_key.parent_column, v_key.column,
+                       CASE WHEN NOT p_foresee THEN 'FOR SHARE OF p' END) INTO v_parent, v_version USING p_row.content;
+        IF v_parent IS NULL THEN
+            v_obstacle := prodtest.missing_parent(p_row, v_key.parent, v_key.value, p_only, p_foresee, p_depth);
+        ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version) THEN
+            v_obstacle := format('%s is not known to be the one it belonged to',
+                                 prodtest.row_name(v_key.parent, v_key.value));
+        END IF;
+        IF v_obstacle IS NOT NULL THEN
+            RETURN v_obstacle;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.is_same_parent(
+    p_row prodtest.archived_row, p_parent regclass, p_content jsonb, p_version text
+) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        -- An appointment remembers whose it was, also when its user was never archived.
+        WHEN p_row.table_oid = 'public.appointments'::regclass AND p_parent = 'public.users'::regclass THEN
+            p_content ->> 'mobile' IS NOT DISTINCT FROM p_row.owner_mobile
+            AND (p_content ->> 'created_at')::timestamptz IS NOT DISTINCT FROM p_row.owner_created_at
+        -- What else users and appointments refer to is the application's and was never ours to remove.
+        WHEN p_row.table_oid IN ('public.appointments'::regclass, 'public.users'::regclass) THEN true
+        -- A child was archived only when all its parents went with it.
+        ELSE EXISTS (SELECT 1 FROM prodtest.restored_row r WHERE r.table_oid = p_parent AND r.version = p_version
+                     AND r.row_id = (p_content ->> prodtest.key_of(p_parent))::bigint)
+    END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.missing_parent(
+    p_row prodtest.archived_row, p_parent regclass, p_value text, p_only text[], p_foresee boolean, p_depth int
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_archived prodtest.archived_row;
+    v_name text := prodtest.row_name(p_parent, p_value);
+BEGIN
+    SELECT a.* INTO v_archived FROM prodtest.archived_row a
+    WHERE a.cleanup_id = p_row.cleanup_id AND a.table_oid = p_parent AND a.row_id = p_value::bigint;
+    IF NOT FOUND THEN
+        SELECT a.* INTO v_archived FROM prodtest.cleanup_run c JOIN prodtest.archived_row a ON a.cleanup_id = c.id
+        WHERE a.table_oid = p_parent AND a.row_id = p_value::bigint ORDER BY a.archived_at DESC LIMIT 1;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN format('its %s is gone', v_name);
+    END IF;
+    IF v_archived.cleanup_id <> p_row.cleanup_id THEN
+        RETURN format('its %s is in the archive of cleanup %s', v_name, v_archived.cleanup_id);
+    END IF;
+    IF p_foresee AND p_depth < 20 AND prodtest.is_asked_for(p_only, v_archived.table_oid, v_archived.row_id)
+       AND prodtest.obstacle(v_archived, p_only, true, p_depth + 1) IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format('its %s stays in the archive', v_name);
+END
+$$;

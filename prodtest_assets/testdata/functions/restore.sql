@@ -1,0 +1,135 @@
+-- Undo: archived rows come back with their ids. Every INSERT into the application's tables stands here.
+
+CREATE OR REPLACE FUNCTION prodtest.open_undo(p_undo uuid, p_cleanup uuid, p_actor text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- The hold comes first: whatever an undo restores before it is killed is exempt from the moment it is there.
+BEGIN
+    PERFORM prodtest.hold_lease(p_undo);
+    INSERT INTO prodtest.undo_run (id, cleanup_id, actor) VALUES (p_undo, p_cleanup, p_actor);
+    INSERT INTO prodtest.hold (undo_id, until, reason, actor)
+    VALUES (p_undo, clock_timestamp() + interval '7 days', 'restored by undo', p_actor);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.finish_undo(p_undo uuid, p_skipped jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_restored jsonb;
+BEGIN
+    UPDATE prodtest.undo_run SET finished_at = clock_timestamp(), skipped = p_skipped WHERE id = p_undo
+    RETURNING restored INTO v_restored;
+    IF v_restored = '{}' THEN
+        DELETE FROM prodtest.hold WHERE undo_id = p_undo;
+    END IF;
+    RETURN v_restored;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.restore_order(p_cleanup uuid)
+RETURNS TABLE (table_oid regclass, name text, rows bigint, refers_to_itself boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The tables that the cleanup's archive holds rows of, parents before children.
+    WITH RECURSIVE reach AS (
+        SELECT 'public.users'::regclass AS t, 0 AS level
+        UNION SELECT k.child, r.level + 1 FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k
+        WHERE k.child <> r.t AND r.level < 20
+    )
+    SELECT a.table_oid, coalesce(prodtest.name_of(a.table_oid), 'a table that is gone'), a.rows,
+           EXISTS (SELECT 1 FROM prodtest.foreign_keys_to(a.table_oid) k WHERE k.child = a.table_oid)
+    FROM (SELECT r.table_oid, count(*) AS rows FROM prodtest.archived_row r WHERE r.cleanup_id = p_cleanup
+          GROUP BY r.table_oid) a
+    LEFT JOIN (SELECT r.t, max(r.level) AS level FROM reach r GROUP BY r.t) l ON l.t = a.table_oid
+    ORDER BY l.level NULLS LAST, a.table_oid
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.is_asked_for(p_only text[], p_table regclass, p_row bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT cardinality(p_only) = 0 OR prodtest.name_of(p_table) = ANY (p_only)
+        OR format('%s:%s', prodtest.name_of(p_table), p_row) = ANY (p_only)
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.triggers_on_restore(p_cleanup uuid, p_allowed text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Triggers and rules that would run when an archived row is inserted.
+    SELECT coalesce(array_agg(found.name ORDER BY found.name), '{}') FROM (
+        SELECT g.tgname::text AS name FROM pg_trigger g JOIN prodtest.restore_order(p_cleanup) o ON o.table_oid = g.tgrelid
+        WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 4 <> 0
+        UNION
+        SELECT w.rulename::text FROM pg_rewrite w JOIN prodtest.restore_order(p_cleanup) o ON o.table_oid = w.ev_class
+        WHERE w.ev_type = '3'
+    ) found WHERE found.name <> ALL (p_allowed)
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.restore_batch(
+    p_undo uuid, p_table regclass, p_after bigint, p_size int, p_only text[]
+) RETURNS TABLE (id bigint, obstacle text, had_event boolean)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+-- Bring back the next rows of one table, in the caller's transaction, and say of each what kept it out, if anything.
+#variable_conflict use_column
+DECLARE
+    v_row prodtest.archived_row;
+    v_restored int := 0;
+BEGIN
+    PERFORM prodtest.hold_lease(p_undo);
+    SET CONSTRAINTS ALL IMMEDIATE;
+    FOR v_row IN
+        SELECT a.* FROM prodtest.archived_row a JOIN prodtest.undo_run u ON u.cleanup_id = a.cleanup_id
+        WHERE u.id = p_undo AND a.table_oid = p_table AND a.row_id > p_after
+          AND prodtest.is_asked_for(p_only, a.table_oid, a.row_id)
+        ORDER BY a.row_id LIMIT p_size FOR UPDATE OF a
+    LOOP
+        id := v_row.row_id;
+        had_event := v_row.event_removed_at IS NOT NULL;
+        obstacle := prodtest.restore_row(p_undo, v_row);
+        v_restored := v_restored + (obstacle IS NULL)::int;
+        RETURN NEXT;
+    END LOOP;
+    IF v_restored > 0 THEN
+        UPDATE prodtest.undo_run u SET restored = jsonb_set(
+            u.restored, ARRAY[prodtest.name_of(p_table)],
+            to_jsonb(coalesce((u.restored ->> prodtest.name_of(p_table))::int, 0) + v_restored))
+        WHERE u.id = p_undo;
+        UPDATE prodtest.hold h SET until = clock_timestamp() + interval '7 days' WHERE h.undo_id = p_undo;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.restore_row(p_undo uuid, p_row prodtest.archived_row) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Insert one row and take it out of the archive, or return what is in the way. A row that is there is never changed.
+DECLARE
+    v_obstacle text := prodtest.obstacle(p_row, '{}', false, 0);
+    -- The archive takes marked rows only; an adopted one was unmarked when it was found.
+    v_content jsonb := p_row.content || CASE WHEN p_row.adopted THEN '{"is_test_data": false}' ELSE '{}' END::jsonb;
+    v_columns text;
+    v_version text;
+    v_place text;
+BEGIN
+    IF v_obstacle IS NOT NULL THEN
+        RETURN v_obstacle;
+    END IF;
+    -- Columns that the table has got since keep their defaults; what the server generates it generates again.
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO v_columns FROM pg_attribute a
+    WHERE a.attrelid = p_row.table_oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      AND v_content ? a.attname;
+    EXECUTE format('INSERT INTO %1$s AS t (%2$s) OVERRIDING SYSTEM VALUE
+                    SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1) RETURNING t.xmin::text',
+                   p_row.table_oid, v_columns) INTO v_version USING v_content;
+    IF v_version IS NULL THEN
+        RETURN 'a trigger or rule of its table kept it out';
+    END IF;
+    DELETE FROM prodtest.archived_row
+    WHERE cleanup_id = p_row.cleanup_id AND table_oid = p_row.table_oid AND row_id = p_row.row_id;
+    INSERT INTO prodtest.restored_row (undo_id, table_oid, row_id, version)
+    VALUES (p_undo, p_row.table_oid, p_row.row_id, v_version);
+    RETURN NULL;
+EXCEPTION
+    -- What obstacle() cannot foresee. The server's own message may hold values, so it is not repeated.
+    WHEN lock_not_available THEN
+        RETURN 'another transaction holds its key or its parent: undo once more';
+    WHEN integrity_constraint_violation OR data_exception OR datatype_mismatch THEN
+        GET STACKED DIAGNOSTICS v_place = CONSTRAINT_NAME, v_columns = COLUMN_NAME;
+        RETURN format('it does not fit its table any more (%s)',
+                      coalesce(nullif(v_place, ''), nullif(v_columns, ''), SQLSTATE));
+END
+$$;
