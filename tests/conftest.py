@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.left_out"]
 
 _PREFIXES = ("PRODUCTION_", "PRODTEST_", "TWILIO_", "GOOGLE_", "TEST_DATA_", "FUNCTION_URL", "PG")
 
