@@ -1,10 +1,14 @@
 """What the fixture `caller` hands to a test: a telephone whose calls are remembered and taken back."""
 
+import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 
-from prodtest_assets.caller import Call, Persona
+from prodtest_assets.caller import Call, Habits, Persona, Target, preset_persona
+from prodtest_assets.caller.raw import RawCall
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.pytest_plugin.accuracy import Difference, differences
 from prodtest_assets.pytest_plugin.calls import Calls, Notebook
@@ -12,6 +16,7 @@ from prodtest_assets.pytest_plugin.context import CallContext
 from prodtest_assets.testdata.models import StoredBooking
 
 _PERSONA = "books_an_appointment"
+_MINUTES = 30
 
 
 class Caller:
@@ -27,30 +32,52 @@ class Caller:
         self._context = context
         self._ledger = calls.ledger()
         self._notebook = Notebook(self._ledger)
+        self._rng = random.SystemRandom()
 
-    def call(self, persona: Persona) -> Call:
+    @property
+    def target(self) -> Target:
+        """Whom the calls go to."""
+        return self._calls.target
+
+    def call(self, persona: Persona, *, target: Target | None = None) -> Call:
         """Place one call.
+
+        Args:
+            persona: who calls.
+            target: the same application, called in another way: `replace(caller.target, auth_token=None)`.
 
         Raises:
             RefusedForSafety: it must not be placed; no request was sent.
             Unreachable: nothing listens at the target.
         """
-        return self._calls.place(persona, self._notebook)
+        return self._calls.place(persona, self._notebook, target)
 
-    def call_at_once(self, personas: Sequence[Persona]) -> list[Call]:
+    def by_hand(self, persona: Persona) -> AbstractContextManager[RawCall]:
+        """A call that stands in the ledger like any other, and whose requests the test makes itself.
+
+        Raises:
+            RefusedForSafety: as `call`.
+        """
+        return self._calls.by_hand(persona, self._notebook)
+
+    def call_at_once(self, personas: Sequence[Persona], *, at_once: int | None = None) -> list[Call]:
         """Place one call for each of `personas`, all at the same time; the answers are in their order.
+
+        Args:
+            personas: who calls.
+            at_once: so many at a time; all of them if None.
 
         Raises:
             RefusedForSafety, Unreachable: as `call`, after all calls have ended.
         """
-        with ThreadPoolExecutor(max_workers=len(personas), thread_name_prefix="call") as threads:
+        with ThreadPoolExecutor(at_once or len(personas), thread_name_prefix="call") as threads:
             return list(threads.map(self.call, personas))
 
     def book(
         self,
         start: datetime | None = None,
         *,
-        duration_min: int = 30,
+        duration_min: int | None = None,
         number: str | None = None,
         name: str | None = None,
     ) -> Call:
@@ -58,7 +85,7 @@ class Caller:
 
         Args:
             start: timezone-aware; a slot that no other call of this run wants if None.
-            duration_min: minutes.
+            duration_min: minutes; what the call script wishes, else 30, if None.
             number: reserved for tests, E.164; drawn if None.
             name: letters and spaces; drawn if None.
 
@@ -71,18 +98,32 @@ class Caller:
         self,
         start: datetime | None = None,
         *,
-        duration_min: int = 30,
+        duration_min: int | None = None,
         number: str | None = None,
         name: str | None = None,
     ) -> Persona:
-        """Who would call with the arguments of `book`."""
-        return Persona(
+        """Who would call with the arguments of `book`. The call script says how they press keys and speak."""
+        wishes = self._calls.wishes
+        minutes = duration_min or wishes.duration_min or _MINUTES
+        persona = Persona(
             key=_PERSONA,
-            start=start or self._context.draw_start(duration_min),
-            duration_min=duration_min,
+            start=start or self._context.draw_start(minutes),
+            duration_min=minutes,
             number=number,
             name=name,
+            use_keypad=bool(wishes.use_keypad),
         )
+        return persona if wishes.confidence is None else replace(persona, confidence=wishes.confidence)
+
+    def preset(self, key: str, *, habits: Habits | None = None) -> Persona:
+        """A caller of a known kind, with a slot that no other call of this run wants.
+
+        Args:
+            key: one of `prodtest_assets.caller.PRESETS`.
+            habits: how they behave, if not as their kind does.
+        """
+        persona = preset_persona(key, self._context.draw_start, self._rng)
+        return replace(persona, habits=habits or persona.habits, use_keypad=bool(self._calls.wishes.use_keypad))
 
     def stored(self, call: Call) -> StoredBooking | None:
         """What the database holds for a call; None when no row is provably its."""

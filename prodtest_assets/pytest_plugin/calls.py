@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from uuid import UUID
 
-from prodtest_assets.caller import Call, OpenCall, Persona, place_call
+from prodtest_assets.caller import Call, OpenCall, Persona, Target, place_call
+from prodtest_assets.caller.raw import RawCall, raw_call
+from prodtest_assets.caller.script import CallerWishes
 from prodtest_assets.errors import ProdtestError, Unreachable
 from prodtest_assets.google_calendar import remove_pending_events
 from prodtest_assets.pytest_plugin.deployment import Deployment
@@ -67,6 +69,11 @@ class Calls:
         self._has_been_answered = False
         self._silence: Unreachable | None = None
 
+    @property
+    def wishes(self) -> CallerWishes:
+        """What the call script says about callers."""
+        return self._deployment.target.script.caller
+
     def ledger(self) -> RunLedger:
         """The run's ledger, opened at its first use.
 
@@ -86,8 +93,18 @@ class Calls:
                 )
         return self._ledger
 
-    def place(self, persona: Persona, notebook: Notebook) -> Call:
+    @property
+    def target(self) -> Target:
+        """Whom the calls go to."""
+        return self._deployment.target
+
+    def place(self, persona: Persona, notebook: Notebook, target: Target | None = None) -> Call:
         """Place one call; several threads may do so at once.
+
+        Args:
+            persona: who calls.
+            notebook: where the call is announced.
+            target: whom to call in another way than configured, for instance unsigned.
 
         Raises:
             RefusedForSafety: it must not be placed; no request was sent.
@@ -96,13 +113,21 @@ class Calls:
         if self._silence is not None:
             raise self._silence
         try:
-            call = place_call(persona, self._deployment.target, notebook, client=self._deployment.client)
+            call = place_call(persona, target or self.target, notebook, client=self._deployment.client)
         except Unreachable as error:
             # The ledger would wait a minute for the row of a first call that nobody has heard.
             self._silence = None if self._has_been_answered else error
             raise
         self._has_been_answered = True
         return call
+
+    def by_hand(self, persona: Persona, notebook: Notebook) -> AbstractContextManager[RawCall]:
+        """A call whose requests the caller of this function makes.
+
+        Raises:
+            RefusedForSafety: it must not be placed.
+        """
+        return raw_call(persona, self.target, notebook, self._deployment.client)
 
     def remove(self, call_sid: str) -> int:
         """Archive and delete what a call left. Returns the number of rows removed.

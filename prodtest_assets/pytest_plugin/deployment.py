@@ -6,7 +6,7 @@ from functools import cached_property
 
 import httpx
 
-from prodtest_assets.caller import Target
+from prodtest_assets.caller import CallScript, Target, load_script
 from prodtest_assets.caller.wire import new_client
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 from prodtest_assets.google_calendar import Calendar, open_calendar
@@ -49,7 +49,7 @@ class Deployment:
 
     @cached_property
     def target(self) -> Target:
-        """Whom the caller phones. Raises `ConfigurationError` without a URL."""
+        """Whom the caller phones. Raises `ConfigurationError` without a URL, or when the call script is wrong."""
         settings = self.settings
         if settings.test_url is None:
             raise ConfigurationError("no application: set PRODUCTION_TEST_URL")
@@ -60,6 +60,7 @@ class Deployment:
             api_key=settings.api_key.get_secret_value() if settings.api_key else None,
             timeout=settings.request_timeout,
             zone=settings.zone,
+            script=load_script(settings.call_script) if settings.call_script else CallScript(),
         )
 
     @property

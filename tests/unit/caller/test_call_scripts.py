@@ -64,7 +64,7 @@ def test_facts_are_filled_in() -> None:
     )
 
     assert answer(f'[answers]\n"go" = "{text} {{{{kept}}}}"', "Go ahead.") == Reply(
-        speech="Jane Doe|Jane|Doe|2025550123|Monday|2:30 PM|2026-11-23|1430|11/23 {kept}"
+        speech="Jane Doe|Jane|Doe|2025550123|Monday|2:30 PM|2026-11-23|1430|11/23/2026 {kept}"
     )
 
 
