@@ -44,7 +44,7 @@ totals AS (
            count(*) FILTER (WHERE age >= '24 hours' AND age < '48 hours') AS under_48,
            count(*) FILTER (WHERE age >= '48 hours' AND age < '72 hours') AS under_72,
            count(*) FILTER (WHERE age >= '72 hours') AS over_72, count(*) FILTER (WHERE age < '0') AS future,
-           count(*) FILTER (WHERE verdict = 'stale') AS stale_eligible,
+           count(*) FILTER (WHERE verdict IN ('stale', 'call') AND aged_from < {cutoff}) AS stale_eligible,
            count(*) FILTER (WHERE verdict = 'suspect') AS stale_suspect,
            count(*) FILTER (WHERE verdict = 'held' AND aged_from < {cutoff}) AS stale_held
     FROM marked
@@ -52,7 +52,8 @@ totals AS (
 remains AS (
     SELECT count(*) FILTER (WHERE NOT is_test_data) AS unmarked, count(*) FILTER (WHERE run_state = 'mine') AS from_this_run,
            count(*) FILTER (WHERE verdict = 'call') AS in_reach_of_a_call,
-           count(*) FILTER (WHERE verdict = 'stale' OR NOT is_test_data OR run_state = 'mine') AS residue
+           count(*) FILTER (WHERE verdict IN ('stale', 'call') AND aged_from < {cutoff}
+                            OR NOT is_test_data OR run_state = 'mine') AS residue
     FROM judged
 ),
 people AS (
@@ -102,7 +103,10 @@ ORDER BY 1, 2
 WITH {sources}, {judged_appointments}
 SELECT j.id, j.verdict, j.created_at, j.starts_at, j.is_test_data, j.mobile, j.run_id, j.google_event_id,
        count(*) OVER ()::int AS total
-FROM judged j WHERE j.verdict = ANY (%(verdicts)s::text[]) ORDER BY j.aged_from, j.id LIMIT %(limit)s
+FROM judged j WHERE j.verdict = ANY (%(verdicts)s::text[])
+   -- What a dead run left long ago is stale as well, although its call alone would do.
+   OR j.verdict = 'call' AND j.aged_from < {cutoff} AND 'stale' = ANY (%(verdicts)s::text[])
+ORDER BY j.aged_from, j.id LIMIT %(limit)s
 
 -- name: orphaned_users
 -- Test users without any appointment who may go, with the exact number there are.
@@ -147,7 +151,7 @@ FROM prodtest.test_run WHERE id = %(run_id)s
 
 -- name: calls_of_run
 -- What the calls of one run came to.
-SELECT call_sid, persona, outcome, opened_at, closed_at, requested_start, proof, marked_by_app,
+SELECT call_sid, persona, caller_name, outcome, opened_at, closed_at, requested_start, proof, marked_by_app,
        appointment_id, user_id, transcript
 FROM prodtest.test_call WHERE run_id = %(run_id)s ORDER BY opened_at
 

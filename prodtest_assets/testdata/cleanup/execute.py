@@ -117,14 +117,14 @@ def _under_lease(
             adopted = database.call("adopt_unmarked", cleanup_id, run_id)
             plan = make_plan()
             if plan.total > policy.max_delete and not policy.accept_partial:
-                return _ended(database, plan, StopReason.REFUSED, plan.total, started)
+                return _unstarted(database, cleanup_id, plan, StopReason.REFUSED, started)
             removal = _Removal(database, cleanup_id, plan, policy, started, on_progress)
             report = removal.run(adopted=len(adopted) if isinstance(adopted, list) else 0)
             expire_archive(database, permit, cleanup_id, keep_for=policy.keep_archive)
             return report
     except LeaseTaken:
-        plan = plan_cleanup(database, policy, run_id=run_id)
-        return _ended(database, plan, StopReason.LOCKED, plan.total, started)
+        plan = plan_cleanup(database, policy, run_id=run_id, permit=permit)
+        return _unstarted(database, cleanup_id, plan, StopReason.LOCKED, started)
 
 
 def _refuse_triggers(database: Database, policy: Policy) -> None:
@@ -137,18 +137,19 @@ def _refuse_triggers(database: Database, policy: Policy) -> None:
         )
 
 
-def _ended(
-    database: Database, plan: CleanupPlan, reason: StopReason, eligible_left: int, started: float
+def _unstarted(
+    database: Database, cleanup_id: UUID, plan: CleanupPlan, reason: StopReason, started: float
 ) -> CleanupReport:
-    """A cleanup that ended before it removed anything."""
+    """A cleanup that ended before it took a row."""
+    database.call("note_unstarted_cleanup", cleanup_id, plan.id, reason.value, actor())
     return CleanupReport(
-        id=uuid4(),
+        id=cleanup_id,
         plan=plan,
         stop_reason=reason,
         deleted={},
         adopted=0,
         missed=0,
-        eligible_left=eligible_left,
+        eligible_left=plan.total,
         proof=None,
         seconds=time.monotonic() - started,
     )

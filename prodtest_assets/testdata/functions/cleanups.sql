@@ -18,6 +18,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WHERE id = p_cleanup AND finished_at IS NULL
 $$;
 
+CREATE OR REPLACE FUNCTION prodtest.note_unstarted_cleanup(p_cleanup uuid, p_plan uuid, p_stop_reason text, p_actor text)
+RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- A cleanup that ended before it took a row has a stop reason as well.
+    INSERT INTO prodtest.cleanup_run (id, plan_id, finished_at, stop_reason, actor)
+    SELECT p_cleanup, p_plan, clock_timestamp(), p_stop_reason, p_actor WHERE p_stop_reason IN ('locked', 'refused')
+$$;
+
 CREATE OR REPLACE FUNCTION prodtest.adopt_unmarked(p_cleanup uuid, p_run uuid) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Mark the rows that calls of this run, of dead runs or of finished runs provably made and the application left unmarked.

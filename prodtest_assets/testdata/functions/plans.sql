@@ -72,13 +72,16 @@ $$;
 
 CREATE OR REPLACE FUNCTION prodtest.drift(p_plan uuid) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Rows within reach now that the plan does not hold, per table; empty when nothing was added.
-    SELECT coalesce(jsonb_object_agg(t, n), '{}') FROM (
-        SELECT prodtest.name_of(r.table_oid) AS t, count(*) AS n
-        FROM prodtest.plan p
-        CROSS JOIN LATERAL prodtest.judge(p.scope, p.cutoff, p.run_id, p.named, p.named_users) r
-        LEFT JOIN (SELECT b.table_oid, unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan) planned
-               ON planned.table_oid = r.table_oid AND planned.id = r.id
-        WHERE p.id = p_plan AND r.verdict = ANY (prodtest.verdicts_of(p.scope)) AND planned.id IS NULL
-        GROUP BY r.table_oid) c
+    -- Rows within reach now that the plan does not hold, per table; empty when nothing was added. A plan that
+    -- left rows out for want of room knows only how many they were.
+    WITH plan AS (SELECT p.* FROM prodtest.plan p WHERE p.id = p_plan),
+    planned AS (SELECT b.table_oid, unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan),
+    added AS (
+        SELECT prodtest.name_of(r.table_oid) AS name, count(*) AS n
+        FROM plan p CROSS JOIN LATERAL prodtest.judge(p.scope, p.cutoff, p.run_id, p.named, p.named_users) r
+        LEFT JOIN planned ON planned.table_oid = r.table_oid AND planned.id = r.id
+        WHERE r.verdict = ANY (prodtest.verdicts_of(p.scope)) AND planned.id IS NULL GROUP BY r.table_oid
+    )
+    SELECT coalesce(jsonb_object_agg(a.name, a.n), '{}') FROM added a
+    WHERE (SELECT sum(n) FROM added) > (SELECT p.in_reach FROM plan p) - (SELECT count(*) FROM planned)
 $$;

@@ -193,6 +193,27 @@ def test_a_row_that_left_the_plans_reach_stays_and_is_reported(world):
     assert not world.has_appointment(other)
 
 
+def test_a_plan_that_left_rows_out_for_want_of_room_has_not_drifted(world):
+    rows = [world.book(age=timedelta(days=days)) for days in (9, 8, 7, 6)]
+    policy = Policy(max_delete=2, accept_partial=True)
+    plan = plan_cleanup(world.database, policy, permit=world.permit)
+    assert plan.id is not None
+    report = execute_plan(world.database, world.permit, plan.id, policy)
+    assert report.stop_reason is StopReason.MAX_DELETE
+    assert [world.has_appointment(row) for row in rows] == [False, False, True, True]
+
+
+def test_a_plan_that_left_rows_out_drifts_when_more_come(world):
+    for days in (9, 8, 7, 6):
+        world.book(age=timedelta(days=days))
+    policy = Policy(max_delete=2, accept_partial=True)
+    plan = plan_cleanup(world.database, policy, permit=world.permit)
+    world.book(age=OLD)
+    assert plan.id is not None
+    with pytest.raises(PlanDrifted):
+        execute_plan(world.database, world.permit, plan.id, policy)
+
+
 def test_an_unknown_plan_is_a_clear_error(world):
     with pytest.raises(ConfigurationError, match="no plan"):
         execute_plan(world.database, world.permit, uuid4(), POLICY)
@@ -218,6 +239,7 @@ def test_a_second_cleanup_waits_and_then_ends_locked(world):
     report = clean(world)
     assert report.stop_reason is StopReason.LOCKED
     assert report.is_failure
+    assert world.sql("SELECT stop_reason FROM prodtest.cleanup_run") == [{"stop_reason": "locked"}]
 
 
 def test_the_lease_of_a_killed_cleanup_runs_out(world):

@@ -90,6 +90,18 @@ def test_stale_rows_are_split_into_eligible_held_and_suspect(world):
     assert (stale.eligible, stale.held, stale.suspect) == (3, 1, 1)
 
 
+def test_an_aged_row_of_a_dead_run_is_stale_as_well(world):
+    with world.run() as run:
+        call = run.open_call(persona="quick", requested_start=START)
+        world.book(world.user(mobile=call.number, name=call.name))
+        run.close_call(call.call_sid, completed=True, transcript=[])
+        run._ended.set()
+        world.kill_run(run.run_id)
+        world.sql("UPDATE prodtest.test_call SET opened_at = opened_at - interval '2 days'")
+        assert snapshot_of(world).stale.eligible == 1
+        assert appointments_with(world.database, ("stale",), DAY).total == 1
+
+
 def test_residue_counts_a_row_once(world):
     with world.run() as run:
         call = run.open_call(persona="quick", requested_start=START)
