@@ -234,6 +234,32 @@ def test_spoken_times_are_compared_in_the_zone_of_the_application(booking_url: s
     assert result.outcomes == {"test_own": "passed"}, result.output
 
 
+def test_a_call_script_answers_first_and_says_how_callers_are(run_own_suite: RunOwnSuite, tmp_path: Path) -> None:
+    script = tmp_path / "call.toml"
+    script.write_text('[answers]\n"your full name" = "{first_name} Scripted"\n[caller]\nduration_min = 60\n')
+    result = run_own_suite(
+        """
+def test_own(caller):
+    call = caller.book()
+    stored = caller.stored(call)
+    assert stored.duration_min == 60
+    assert stored.full_name.endswith(" Scripted")
+""",
+        PRODTEST_CALL_SCRIPT=str(script),
+    )
+    assert result.outcomes == {"test_own": "passed"}, result.output
+
+
+def test_a_wrong_call_script_is_an_error_with_its_line(run_own_suite: RunOwnSuite, tmp_path: Path) -> None:
+    script = tmp_path / "call.toml"
+    script.write_text("[answers]\nnonsense")
+    result = run_own_suite(_BOOKS_AND.format(ending=""), PRODTEST_CALL_SCRIPT=str(script))
+
+    assert result.outcomes == {"test_own": "error"}
+    assert "line 2" in result.messages["test_own"]
+    assert "Traceback" not in result.output
+
+
 def test_a_refused_calendar_leaves_its_events_to_the_next_cleanup_and_the_test_green(
     booking_url: str, run_own_suite: RunOwnSuite
 ) -> None:
