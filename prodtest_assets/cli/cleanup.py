@@ -63,6 +63,7 @@ class Request:
 @click.option("--id", "ids", type=options.ROW_ID, multiple=True, metavar="N", help="Only this test appointment.")
 @click.option("--user-id", "user_ids", type=options.ROW_ID, multiple=True, metavar="N", help="Only this test user.")
 @options.allow_database
+@options.allow_trigger
 @click.option("--yes", is_flag=True, help="Do not ask before rows are removed (asked on a terminal only).")
 @options.as_json
 def cleanup(
@@ -76,6 +77,7 @@ def cleanup(
     ids: tuple[int, ...],
     user_ids: tuple[int, ...],
     allow_database: str | None,
+    allow_trigger: tuple[str, ...],
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -92,6 +94,8 @@ def cleanup(
         accept_partial=max_delete is not None,
         batch_size=batch_size,
         max_runtime=timedelta(seconds=max_runtime),
+        allow_triggers=allow_trigger,
+        keep_archive=timedelta(days=settings.archive_days),
     )
     request = Request(policy, plan_id, ids, user_ids)
     if dry_run:

@@ -33,6 +33,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "count": "prodtest_assets.cli.count:count",
         "snapshot": "prodtest_assets.cli.snapshot:snapshot",
         "cleanup": "prodtest_assets.cli.cleanup:cleanup",
+        "cleanups": "prodtest_assets.cli.cleanups:cleanups",
+        "undo": "prodtest_assets.cli.undo:undo",
+        "hold": "prodtest_assets.cli.hold:hold",
         "protect": "prodtest_assets.cli.protect:protect",
     }
 )

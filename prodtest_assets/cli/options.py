@@ -11,7 +11,7 @@ _LONGEST_HOURS = 24 * 366 * 10
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _is_a_number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+def is_a_number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     """A range lets NaN pass, since it is neither too small nor too large."""
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is not a number", context, parameter)
@@ -29,18 +29,25 @@ as_json: Decorator = click.option(
 older_than: Decorator = click.option(
     "--older-than",
     type=click.FloatRange(0, _LONGEST_HOURS),
-    callback=_is_a_number,
+    callback=is_a_number,
     metavar="HOURS",
     help="Test rows older than this are stale. Default: TEST_DATA_RETENTION_HOURS, or 24.",
 )
 max_runtime: Decorator = click.option(
     "--max-runtime",
     type=click.FloatRange(1, 7 * 24 * 3600),
-    callback=_is_a_number,
+    callback=is_a_number,
     metavar="SECONDS",
     default=3600,
     show_default=True,
     help="Stop after this time; what is left goes next time.",
+)
+allow_trigger: Decorator = click.option(
+    "--allow-trigger",
+    "allow_trigger",
+    multiple=True,
+    metavar="NAME",
+    help="A trigger or rule of the application that touches no other rows; may be given several times.",
 )
 allow_database: Decorator = click.option(
     "--allow-database",

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TextIO
 from uuid import UUID, uuid4
 
@@ -140,7 +140,11 @@ class RunSession:
     def _clean_up(self, database: Database, permit: WritePermit) -> CleanupReport | None:
         if not self._settings.auto_cleanup:
             return None
-        policy = Policy(retention=retention(self._settings, None), max_delete=self._settings.max_delete)
+        policy = Policy(
+            retention=retention(self._settings, None),
+            max_delete=self._settings.max_delete,
+            keep_archive=timedelta(days=self._settings.archive_days),
+        )
         return cleanup_now(database, permit, policy, scope=Scope.CALL, run_id=self._run_id)
 
     def _snapshot(self, database: Database, permit: WritePermit) -> Snapshot:

@@ -112,6 +112,7 @@ def _policy(config: CleanupConfig, settings: Settings) -> Policy:
         retention=retention(settings) if hours is None else timedelta(hours=hours),
         max_delete=settings.max_delete if limit is None else limit,
         accept_partial=limit is not None,
+        keep_archive=timedelta(days=settings.archive_days),
     )
 
 
