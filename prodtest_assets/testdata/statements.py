@@ -106,10 +106,15 @@ def _narrow(block: str, restriction: str | None) -> str:
     return block
 
 
+def named_statements(text: LiteralString) -> dict[str, LiteralString]:
+    """The statements of a file by the names in their `-- name:` lines."""
+    parts = _NAMED.split(text)
+    return {name: body.rstrip().rstrip(";") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 @cache
 def _blocks(file: str) -> dict[str, LiteralString]:
-    parts = _NAMED.split(_read(file))
-    return {name: body.rstrip().rstrip(";") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return named_statements(_read(file))
 
 
 @cache
