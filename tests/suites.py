@@ -16,6 +16,9 @@ from prodtest_assets.testdata.connection import Database, open_database
 from prodtest_assets.testdata.proof import Fingerprints, customer_fingerprints, rows_changed
 
 PRODUCTION = Path(__file__).parent / "production"
+BOOKING_FLOW = PRODUCTION / "test_production_database_flow.py"
+CALL_SCENARIOS = PRODUCTION / "test_call_scenarios.py"
+TWILIO_SIMULATION = PRODUCTION / "test_twilio_simulation.py"
 _SECONDS = 240
 
 

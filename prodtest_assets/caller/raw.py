@@ -51,6 +51,11 @@ class RawCall:
         self._client = client
         self._run_id = run_id
 
+    @property
+    def call_sid(self) -> str:
+        """The provider's id of the call."""
+        return self.opened.call_sid
+
     def send(
         self,
         form: Mapping[str, str] | None = None,

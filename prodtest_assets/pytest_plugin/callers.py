@@ -125,7 +125,7 @@ class Caller:
         persona = preset_persona(key, self._context.draw_start, self._rng)
         return replace(persona, habits=habits or persona.habits, use_keypad=bool(self._calls.wishes.use_keypad))
 
-    def stored(self, call: Call) -> StoredBooking | None:
+    def stored(self, call: Call | RawCall) -> StoredBooking | None:
         """What the database holds for a call; None when no row is provably its."""
         return self._ledger.stored_booking(call.call_sid)
 

@@ -16,7 +16,7 @@ from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.offenders import pending_events, unmarked_rows
 from tests.suites import (
-    PRODUCTION,
+    BOOKING_FLOW,
     SuiteResult,
     nothing_left_behind,
     run_suite,
@@ -51,7 +51,7 @@ def sandbox_url(booking_url: str) -> str:
 def run_with_fault(url: str, folder: Path, fault: str, *arguments: str) -> SuiteResult:
     """Run the suite against an application that misbehaves; whatever it does, nothing may be left behind."""
     with running_app(url, faults=[fault]) as app, nothing_left_behind(url):
-        result = run_suite(PRODUCTION, folder, settings_for(url, app), *arguments)
+        result = run_suite(BOOKING_FLOW, folder, settings_for(url, app), *arguments)
     names_nobody(url, result)
     return result
 
@@ -67,7 +67,7 @@ def names_nobody(url: str, result: SuiteResult) -> None:
 
 def test_a_healthy_application_passes_and_every_row_of_the_run_is_archived(sandbox_url: str, tmp_path: Path) -> None:
     with running_app(sandbox_url) as app, nothing_left_behind(sandbox_url):
-        result = run_suite(PRODUCTION, tmp_path, settings_for(sandbox_url, app))
+        result = run_suite(BOOKING_FLOW, tmp_path, settings_for(sandbox_url, app))
 
     assert result.named("passed") == ALL, result.output
     with open_database(sandbox_url) as database:
@@ -157,7 +157,7 @@ def test_what_is_not_configured_skips_every_test_and_says_so(
 ) -> None:
     with running_app(sandbox_url) as app:
         settings = settings_for(sandbox_url, app)
-    result = run_suite(PRODUCTION, tmp_path, {name: text for name, text in settings.items() if name not in missing})
+    result = run_suite(BOOKING_FLOW, tmp_path, {name: text for name, text in settings.items() if name not in missing})
 
     assert result.named("skipped") == ALL
     assert all(message.startswith(f"{reason}\n") for message in result.messages.values())
@@ -167,7 +167,7 @@ def test_what_is_not_configured_skips_every_test_and_says_so(
 def test_without_a_calendar_only_its_test_is_skipped(sandbox_url: str, tmp_path: Path) -> None:
     with running_app(sandbox_url) as app:
         settings = settings_for(sandbox_url, app) | {"GOOGLE_CALENDAR_ENABLED": "false"}
-        result = run_suite(PRODUCTION, tmp_path, settings, "-k", "calendar or accuracy")
+        result = run_suite(BOOKING_FLOW, tmp_path, settings, "-k", "calendar or accuracy")
 
     assert result.outcomes == {
         "test_google_calendar_integration": "skipped",
@@ -180,7 +180,7 @@ def test_a_database_that_is_switched_off_fails_every_test_with_one_line(sandbox_
     with running_app(sandbox_url) as app:
         settings = settings_for(sandbox_url, app)
         settings["PRODUCTION_DB_URL"] = "postgresql://someone:hunter2@127.0.0.1:1/booking_test"
-        result = run_suite(PRODUCTION, tmp_path, settings)
+        result = run_suite(BOOKING_FLOW, tmp_path, settings)
 
     assert result.named("error") == ALL
     assert "does not answer" in result.messages["test_verify_cleanup_rules"]
@@ -192,7 +192,7 @@ def test_an_application_that_is_switched_off_fails_every_test_without_a_wait(san
     with running_app(sandbox_url) as app:
         settings = settings_for(sandbox_url, app)
     started = time.monotonic()
-    result = run_suite(PRODUCTION, tmp_path, settings)
+    result = run_suite(BOOKING_FLOW, tmp_path, settings)
 
     assert result.named("failed") == ALL
     assert time.monotonic() - started < 30
@@ -204,7 +204,7 @@ def test_an_application_that_is_switched_off_fails_every_test_without_a_wait(san
 def test_ctrl_c_in_the_middle_leaves_nothing_behind(sandbox_url: str, tmp_path: Path, calls_before: int) -> None:
     run_id = uuid4()
     with running_app(sandbox_url) as app, nothing_left_behind(sandbox_url):
-        suite = start_suite(PRODUCTION, tmp_path, settings_for(sandbox_url, app), run_id=run_id)
+        suite = start_suite(BOOKING_FLOW, tmp_path, settings_for(sandbox_url, app), run_id=run_id)
         try:
             wait_for_calls(sandbox_url, run_id, calls_before)
             suite.send_signal(signal.SIGINT)
@@ -242,7 +242,7 @@ def parent_and_suite(sandbox_url: str, tmp_path: Path) -> Iterator[tuple[subproc
     run_id = uuid4()
     with running_app(sandbox_url) as app:
         parent = subprocess.Popen(
-            [sys.executable, "-c", _PARENT, *suite_command(PRODUCTION, run_id)],
+            [sys.executable, "-c", _PARENT, *suite_command(BOOKING_FLOW, run_id)],
             cwd=tmp_path,
             env=os.environ | settings_for(sandbox_url, app),
             stdout=subprocess.PIPE,

@@ -17,7 +17,7 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.offenders import unmarked_rows
 from tests.booking_world import BookingWorld
-from tests.suites import PRODUCTION, run_suite
+from tests.suites import BOOKING_FLOW, run_suite
 
 from .conftest import ListLedger
 from .dentist import TOKEN, Dentist
@@ -95,9 +95,7 @@ def test_the_suites_report_an_application_that_marks_nothing_as_red(
         "PRODTEST_TIME_ZONE": ZONE.key,
         "TWILIO_AUTH_TOKEN": TOKEN,
     }
-    flow = PRODUCTION / "test_production_database_flow.py"
-
-    result = run_suite(flow, tmp_path, settings, "-k", "data_accuracy or complete_booking or concurrent")
+    result = run_suite(BOOKING_FLOW, tmp_path, settings, "-k", "data_accuracy or complete_booking or concurrent")
 
     assert result.outcomes == {
         "test_complete_booking_saves_to_database": "passed",
