@@ -165,7 +165,10 @@ class Application:
         with self.connection.transaction():
             if self._one("SELECT id FROM users WHERE id = %s FOR UPDATE", person) is None:
                 return
-            rows = self.connection.execute("SELECT id FROM appointments WHERE user_id = %s", [person]).fetchall()
+            # Locked, since a cleanup that is about to take one of them needs no lock on the user.
+            rows = self.connection.execute(
+                "SELECT id FROM appointments WHERE user_id = %s FOR UPDATE", [person]
+            ).fetchall()
             self.connection.execute("DELETE FROM users WHERE id = %s", [person])
         for (booking,) in rows:
             del self.bookings[booking]
@@ -220,6 +223,11 @@ class Application:
         return self.connection.execute(statement, values).fetchone()
 
 
-def open_application(url: str) -> Application:
-    """The application, with nothing in its books. Its connection must be closed."""
-    return Application(psycopg.connect(url, autocommit=True, row_factory=tuple_row))
+def open_application(url: str, *, first: int = 0) -> Application:
+    """The application, with nothing in its books. Its connection must be closed.
+
+    Args:
+        first: where its numbers begin, for several applications on one database.
+    """
+    connection = psycopg.connect(url, autocommit=True, row_factory=tuple_row)
+    return Application(connection, _running=itertools.count(first))
