@@ -54,8 +54,7 @@ def protect(
     with booking_database(settings) as database:
         wanted = _wanted(database, settings, role, owner, retention_floor)
         if only_print:
-            statements = rules.statements_to_remove(database) if remove else _readable(database, wanted)
-            _show_sql(statements, as_json=as_json)
+            _show_sql(database, None if remove else wanted, as_json=as_json)
             return
         permit = authorize_writes(database, write_rules(settings))
         done = rules.unprotect(database, permit) if remove else rules.protect(database, permit, wanted)
@@ -70,14 +69,13 @@ def _wanted(
         floor = timedelta(hours=floor_hours)
     else:
         floor = stands.retention_floor if stands else timedelta(hours=settings.retention_hours)
-    return rules.Protection(role, owner, floor)
+    archive = stands.archive_floor if stands else timedelta(days=settings.archive_days)
+    return rules.Protection(role, owner, floor, archive)
 
 
-def _readable(database: Database, wanted: rules.Protection) -> list[str]:
-    return rules.statements_to_protect(database, wanted)
-
-
-def _show_sql(statements: list[str], *, as_json: bool) -> None:
+def _show_sql(database: Database, wanted: rules.Protection | None, *, as_json: bool) -> None:
+    """Print what would be run; None stands for taking the protection back."""
+    statements = rules.statements_to_protect(database, wanted) if wanted else rules.statements_to_remove(database)
     if as_json:
         show_json({"statements": statements})
         return
@@ -85,6 +83,8 @@ def _show_sql(statements: list[str], *, as_json: bool) -> None:
     for statement in statements:
         show(f"{statement};")
     show("COMMIT;")
+    if wanted:
+        show(f"-- Then, yourself: ALTER ROLE {wanted.login} PASSWORD '...';")
 
 
 def _show_outcome(stands: rules.Protection | None, done: list[str], name: str, *, as_json: bool) -> None:
@@ -95,6 +95,7 @@ def _show_outcome(stands: rules.Protection | None, done: list[str], name: str, *
                 "role": stands and stands.login,
                 "owner": stands and stands.owner,
                 "retention_floor_hours": stands and stands.retention_floor.total_seconds() / 3600,
+                "archive_floor_days": stands and stands.archive_floor.total_seconds() / 86400,
                 "statements": done,
             }
         )

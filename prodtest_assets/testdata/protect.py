@@ -29,7 +29,8 @@ DOORS = frozenset(
     open_call close_call attribute_call remove_call
     take_lease release_lease make_plan judge verdicts_of drift triggers_in_the_way
     open_cleanup note_unstarted_cleanup adopt_unmarked remove_batch finish_cleanup event_removed
-    expire_archive expire_records open_undo restore_batch triggers_on_restore finish_undo add_hold release_hold
+    expire_archive expire_records add_hold release_hold
+    open_undo restore_order triggers_on_restore foresee_undo restore_batch finish_undo is_asked_for name_of
     is_reserved_number are_reserved_digits
     """.split()
 )
@@ -43,12 +44,14 @@ class Protection:
     Attributes:
         login: the role that cleanups connect as.
         owner: the role that owns the functions; nobody can log in as it.
-        retention_floor: younger rows are never stale; None keeps what stands.
+        retention_floor: younger rows are never stale.
+        archive_floor: what was removed can be restored for at least so long.
     """
 
     login: str = LOGIN_ROLE
     owner: str = OWNER_ROLE
     retention_floor: timedelta = timedelta(hours=24)
+    archive_floor: timedelta = timedelta(days=7)
 
 
 def current_protection(database: Database) -> Protection | None:
@@ -130,7 +133,8 @@ def _stored(connection: psycopg.Connection[Any]) -> Protection | None:
     found = _rows(connection, "protection")
     if not found:
         return None
-    return Protection(found[0]["login_role"], found[0]["owner_role"], found[0]["retention_floor"])
+    row = found[0]
+    return Protection(row["login_role"], row["owner_role"], row["retention_floor"], row["archive_floor"])
 
 
 def _to_protect(connection: psycopg.Connection[Any], wanted: Protection) -> Iterator[sql.Composed]:
@@ -156,7 +160,8 @@ def _to_protect(connection: psycopg.Connection[Any], wanted: Protection) -> Iter
     names = {"login_name": sql.Literal(wanted.login), "owner_name": sql.Literal(wanted.owner)}
     yield _filled("tripwire", **names)
     former = next((f["owner"] for f in functions if f["owner"] != wanted.owner), facts["admin"])
-    yield _filled("remember", former_name=sql.Literal(former), floor=sql.Literal(wanted.retention_floor), **names)
+    floors = {name: sql.Literal(getattr(wanted, name)) for name in ("retention_floor", "archive_floor")}
+    yield _filled("remember", former_name=sql.Literal(former), **floors, **names)
 
 
 def _rights(
@@ -169,12 +174,17 @@ def _rights(
         yield _filled(rights, table=_as_it_stands(row["name"]), **roles)
     for child in _rows(connection, "child_tables"):
         yield _filled(
-            "rights_on_child" if child["goes_along"] else "look_at_child",
+            "rights_on_child" if child["goes_along"] else "look_at_other",
             schema=sql.Identifier(child["schema"]),
             table=_as_it_stands(child["name"]),
             key=sql.Identifier(child["key"] or ""),
             **roles,
         )
+    for parent in _rows(connection, "parent_tables"):
+        names = {"schema": sql.Identifier(parent["schema"]), "table": _as_it_stands(parent["name"])}
+        yield _filled("look_at_other", **names, **roles)
+    for row in _rows(connection, "sequences"):
+        yield _filled("read_sequence", sequence=_as_it_stands(row["name"]), **roles)
     yield _filled("enter", database=sql.Identifier(database), **roles)
     for row in [*own_tables, *_rows(connection, "read_tables")]:
         yield _filled("read", table=_as_it_stands(row["name"]), **roles)

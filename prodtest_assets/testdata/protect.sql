@@ -11,7 +11,7 @@ SELECT current_database() AS database, current_user AS admin,
 
 -- name: protection
 -- Who is protected, if anybody.
-SELECT login_role, owner_role, former_owner, retention_floor FROM prodtest.protection
+SELECT login_role, owner_role, former_owner, retention_floor, archive_floor FROM prodtest.protection
 
 -- name: functions
 -- Our functions but the two which say whether a number is reserved: an index of the application's runs those.
@@ -37,6 +37,28 @@ FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k
 JOIN pg_class c ON c.oid = k.child JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.child NOT IN ('public.appointments'::regclass, 'public.users'::regclass)
 GROUP BY c.oid, n.nspname, c.relname ORDER BY c.oid
+
+-- name: parent_tables
+-- What else the rows that may go refer to: undo looks whether it is still there.
+WITH RECURSIVE reach AS (
+    SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[]) AS t
+    UNION SELECT k.child FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k WHERE k.on_delete = 'c'
+)
+SELECT DISTINCT n.nspname AS schema, format('%%I.%%I', n.nspname, c.relname) AS name
+FROM pg_constraint f JOIN pg_class c ON c.oid = f.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE f.contype = 'f' AND f.conrelid IN (SELECT t FROM reach) AND f.confrelid NOT IN (SELECT t FROM reach)
+ORDER BY 2
+
+-- name: sequences
+-- What numbers those rows: undo brings no id back that is still to be given out.
+WITH RECURSIVE reach AS (
+    SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[]) AS t
+    UNION SELECT k.child FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k WHERE k.on_delete = 'c'
+)
+SELECT DISTINCT format('%%I.%%I', n.nspname, s.relname) AS name
+FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+  AND d.refobjid IN (SELECT t FROM reach) ORDER BY 1
 
 -- name: read_tables
 -- The application's tables that the commands read.
@@ -140,7 +162,10 @@ GRANT SELECT ON {table} TO {owner}
 GRANT USAGE ON SCHEMA {schema} TO {owner};
 GRANT SELECT, INSERT, DELETE, UPDATE ({key}) ON {table} TO {owner}
 
--- name: look_at_child
+-- name: read_sequence
+GRANT SELECT ON SEQUENCE {sequence} TO {owner}
+
+-- name: look_at_other
 GRANT USAGE ON SCHEMA {schema} TO {owner};
 GRANT SELECT ON {table} TO {owner}
 
@@ -165,10 +190,10 @@ CREATE OR REPLACE TRIGGER prodtest_refuse_truncate BEFORE TRUNCATE ON public.use
     WHEN (session_user = {login_name}) EXECUTE FUNCTION prodtest.refuse_truncate()
 
 -- name: remember
-INSERT INTO prodtest.protection (login_role, owner_role, former_owner, retention_floor)
-VALUES ({login_name}, {owner_name}, {former_name}, {floor})
+INSERT INTO prodtest.protection (login_role, owner_role, former_owner, retention_floor, archive_floor)
+VALUES ({login_name}, {owner_name}, {former_name}, {retention_floor}, {archive_floor})
 ON CONFLICT (only_one) DO UPDATE SET login_role = excluded.login_role, owner_role = excluded.owner_role,
-    retention_floor = excluded.retention_floor
+    retention_floor = excluded.retention_floor, archive_floor = excluded.archive_floor
 
 -- name: remove_tripwire
 DROP TRIGGER IF EXISTS prodtest_refuse_delete ON public.appointments;

@@ -305,13 +305,9 @@ WHERE NOT EXISTS (SELECT 1 FROM prodtest.archived_row r WHERE r.cleanup_id = %(c
                   AND prodtest.is_asked_for(ARRAY[asked.item], r.table_oid, r.row_id))
 
 -- name: undo_foreseen
--- Each archived row of one table with what would keep it out now. Nothing is locked.
-SELECT a.row_id AS id, prodtest.obstacle(a, %(only)s::text[], true, 0) AS obstacle,
-       a.event_removed_at IS NOT NULL AS had_event
-FROM prodtest.archived_row a
-WHERE a.cleanup_id = %(cleanup_id)s AND a.table_oid = %(table_oid)s::oid
-  AND prodtest.is_asked_for(%(only)s::text[], a.table_oid, a.row_id)
-ORDER BY a.row_id
+-- The next archived rows of one table with what would keep each out now. Nothing is locked.
+SELECT id, obstacle, had_event
+FROM prodtest.foresee_undo(%(cleanup_id)s, %(table_oid)s::oid::regclass, %(after)s, %(size)s, %(only)s::text[])
 
 -- name: restore_batch
 -- The next rows of one table come back, in the transaction of the caller.

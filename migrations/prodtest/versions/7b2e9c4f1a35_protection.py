@@ -1,4 +1,4 @@
-"""Who the protected roles are, and the retention floor that holds for them
+"""Who the protected roles are, and the floors that hold for them
 
 Revision ID: 7b2e9c4f1a35
 Revises: 4d1f0a6c2b90
@@ -23,6 +23,7 @@ def upgrade() -> None:
             owner_role name NOT NULL,
             former_owner name NOT NULL,
             retention_floor interval NOT NULL CHECK (retention_floor >= '0'),
+            archive_floor interval NOT NULL CHECK (archive_floor >= '0'),
             protected_at timestamptz NOT NULL DEFAULT clock_timestamp()
         )
     """)

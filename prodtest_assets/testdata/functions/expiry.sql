@@ -12,7 +12,7 @@ BEGIN
     DELETE FROM prodtest.archived_row a USING (
         SELECT r.cleanup_id, r.table_oid, r.row_id
         FROM prodtest.cleanup_run c JOIN prodtest.archived_row r ON r.cleanup_id = c.id
-        WHERE c.finished_at < clock_timestamp() - p_age
+        WHERE c.finished_at < clock_timestamp() - prodtest.kept_at_least(p_age)
           AND (r.content ->> 'google_event_id' IS NULL OR r.event_removed_at IS NOT NULL
                OR r.table_oid <> 'public.appointments'::regclass)
         LIMIT p_limit FOR UPDATE OF r SKIP LOCKED
@@ -27,6 +27,7 @@ CREATE OR REPLACE FUNCTION prodtest.expire_records(p_holder uuid, p_age interval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- The records of cleanups and undos stay; their lists of rows go, and plans that no cleanup refers to any more.
 BEGIN
+    p_age := prodtest.kept_at_least(p_age);
     PERFORM prodtest.hold_lease(p_holder);
     DELETE FROM prodtest.plan p
     WHERE p.created_at < clock_timestamp() - p_age AND NOT EXISTS (

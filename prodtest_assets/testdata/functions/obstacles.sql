@@ -115,7 +115,7 @@ BEGIN
         EXECUTE format('SELECT to_jsonb(p), p.xmin::text FROM %s p, jsonb_populate_record(NULL::%s, $1) r
                         WHERE p.%I = r.%I %s',
                        v_key.parent, p_row.table_oid, v_key.parent_column, v_key.column,
-                       CASE WHEN NOT p_foresee THEN 'FOR SHARE OF p' END) INTO v_parent, v_version USING p_row.content;
+                       CASE WHEN NOT p_foresee AND has_any_column_privilege(v_key.parent, 'UPDATE') THEN 'FOR SHARE OF p' END) INTO v_parent, v_version USING p_row.content;
         IF v_parent IS NULL THEN
             v_obstacle := prodtest.missing_parent(p_row, v_key.parent, v_key.value, p_only, p_foresee, p_depth);
         ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version) THEN

@@ -1,4 +1,4 @@
--- What holds once `prodtest protect` has run: a floor under the retention, and a tripwire on the application's tables.
+-- What holds once `prodtest protect` has run: floors under the retention and the archive, and a tripwire on the tables.
 
 CREATE OR REPLACE FUNCTION prodtest.require_floor(p_scope text, p_cutoff timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -12,6 +12,12 @@ BEGIN
             round(extract(epoch FROM v_floor) / 3600, 2) USING ERRCODE = 'PT011';
     END IF;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.kept_at_least(p_age interval) RETURNS interval
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Whoever holds the login role could otherwise empty the archive, and nothing could be undone.
+    SELECT greatest(p_age, (SELECT archive_floor FROM prodtest.protection))
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.refuse_delete() RETURNS trigger

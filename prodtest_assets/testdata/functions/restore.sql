@@ -94,6 +94,18 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION prodtest.foresee_undo(
+    p_cleanup uuid, p_table regclass, p_after bigint, p_size int, p_only text[]
+) RETURNS TABLE (id bigint, obstacle text, had_event boolean)
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- The next archived rows of one table with what would keep each out now. Nothing is locked.
+    SELECT a.row_id, prodtest.obstacle(a, p_only, true, 0), a.event_removed_at IS NOT NULL
+    FROM prodtest.archived_row a
+    WHERE a.cleanup_id = p_cleanup AND a.table_oid = p_table AND a.row_id > p_after
+      AND prodtest.is_asked_for(p_only, a.table_oid, a.row_id)
+    ORDER BY a.row_id LIMIT p_size
+$$;
+
 CREATE OR REPLACE FUNCTION prodtest.restore_row(p_undo uuid, p_row prodtest.archived_row) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Insert one row and take it out of the archive, or return what is in the way. A row that is there is never changed.
