@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "undo": "prodtest_assets.cli.undo:undo",
         "hold": "prodtest_assets.cli.hold:hold",
         "protect": "prodtest_assets.cli.protect:protect",
+        "caller": "prodtest_assets.cli.caller:caller",
         "selftest": "prodtest_assets.cli.selftest:selftest",
     }
 )
