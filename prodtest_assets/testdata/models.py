@@ -257,8 +257,8 @@ class StoredBooking:
 
     appointment_id: int
     user_id: int
-    full_name: str
-    mobile: str
+    full_name: str = field(repr=False)
+    mobile: str = field(repr=False)
     user_created_at: datetime
     starts_at: datetime
     duration_min: int

@@ -252,7 +252,7 @@ SELECT table_name, planned, removed FROM prodtest.remove_batch(%(cleanup_id)s, %
 -- name: begin
 -- How long this transaction waits for a lock, and for anything; rows that are hidden from us raise an error.
 SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement_timeout', %(statement_timeout)s, true),
-       set_config('row_security', 'off', true)
+       set_config('row_security', 'off', true), set_config('work_mem', '64MB', true)
 
 -- name: blocked_backends
 -- How many other sessions wait for a lock in this database. What they wait for is hidden from an ordinary role in

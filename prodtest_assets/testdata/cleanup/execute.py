@@ -175,7 +175,7 @@ class _Removal:
         except BaseException:
             self._note_failure()
             raise
-        left = int(self.database.row("reachable_count", plan_id=self.plan.id)["count"])
+        left = self._eligible_left()
         reason = self._stop_reason(finished, left)
         proof = prove_untouched(self.database, sample, self.cleanup_id)
         self.database.call("finish_cleanup", self.cleanup_id, reason.value, Jsonb(asdict(proof)))
@@ -190,6 +190,12 @@ class _Removal:
             proof=proof,
             seconds=time.monotonic() - self.started,
         )
+
+    def _eligible_left(self) -> int:
+        """Counted only when rows are left: the cutoff stands, so a plan that went as a whole leaves none."""
+        if self.removed == self.plan.total and not self.plan.truncated:
+            return 0
+        return int(self.database.row("reachable_count", plan_id=self.plan.id)["count"])
 
     def _remove_all_batches(self) -> bool:
         """Whether there was time for all of them. What is locked is passed by first and waited for last."""

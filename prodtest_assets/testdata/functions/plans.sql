@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION prodtest.make_plan(
     p_plan uuid, p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[],
     p_limit int, p_batch_size int, p_actor text
-) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
 -- Store which rows may go, in batches of ids, and how many stay for which reason; p_limit rows at most, oldest first.
 BEGIN
     PERFORM prodtest.require_floor(p_scope, p_cutoff);
@@ -29,12 +29,12 @@ BEGIN
     )
     UPDATE prodtest.plan SET
         counts = (SELECT coalesce(jsonb_object_agg(c.name, c.n), '{}') FROM (
-            SELECT prodtest.name_of(t.table_oid) AS name, sum(t.rows) AS n FROM stored t GROUP BY 1) c),
+            SELECT prodtest.name_of(t.table_oid) AS name, sum(t.rows) AS n FROM stored t GROUP BY t.table_oid) c),
         in_reach = (SELECT count(*) FROM ranked),
         kept = (SELECT coalesce(jsonb_object_agg(k.name, k.reasons), '{}') FROM (
-            SELECT r.name, jsonb_object_agg(r.verdict, r.n) AS reasons FROM (
-                SELECT prodtest.name_of(j.table_oid) AS name, j.verdict, count(*) AS n FROM judged j WHERE NOT j.goes GROUP BY 1, 2) r
-            GROUP BY r.name) k)
+            SELECT prodtest.name_of(r.table_oid) AS name, jsonb_object_agg(r.verdict, r.n) AS reasons FROM (
+                SELECT j.table_oid, j.verdict, count(*) AS n FROM judged j WHERE NOT j.goes GROUP BY 1, 2) r
+            GROUP BY r.table_oid) k)
     WHERE id = p_plan;
     UPDATE prodtest.plan SET effects = prodtest.effects(p_plan) WHERE id = p_plan;
 END
@@ -48,7 +48,7 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.judge(
     p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[]
 ) RETURNS TABLE (table_oid regclass, id bigint, verdict text, aged_from timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
 #variable_conflict use_column
 DECLARE
     v_scopes text[] := prodtest.verdicts_of(p_scope);
