@@ -6,9 +6,10 @@ Restored rows are on hold for 7 days. Calendar events are not restored.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -107,8 +108,9 @@ def foresee_undo(database: Database, cleanup_id: UUID, *, only: Sequence[str] = 
     tables = _tables(database, cleanup_id, only)
     tally = _Tally()
     for table in tables:
-        found = database.rows("undo_foreseen", cleanup_id=cleanup_id, table_oid=table["table_oid"], only=list(only))
-        tally.note(table["name"], found)
+        asked = partial(database.rows, "undo_foreseen", cleanup_id=cleanup_id, size=_BATCH_SIZE)
+        for rows in _batches(asked, table, only):
+            tally.note(table["name"], rows)
     return _report(database, None, state, tables, tally, started)
 
 
@@ -201,15 +203,17 @@ def _restore_table(
     """Rows of a table that refers to itself are passed over until no parent comes back any more."""
     while True:
         before = tally.restored[table["name"]]
-        for rows in _batches(database, undo_id, table["table_oid"], only):
+        for rows in _batches(partial(_restore_batch, database, undo_id=undo_id), table, only):
             tally.note(table["name"], rows)
         if not table["refers_to_itself"] or tally.restored[table["name"]] == before:
             return
 
 
-def _batches(database: Database, undo_id: UUID, table_oid: int, only: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+def _batches(
+    ask: Callable[..., list[dict[str, Any]]], table: Mapping[str, Any], only: Sequence[str]
+) -> Iterator[list[dict[str, Any]]]:
     after = _BEFORE_ANY_ID
-    while rows := _restore_batch(database, undo_id=undo_id, table_oid=table_oid, after=after, only=list(only)):
+    while rows := ask(table_oid=table["table_oid"], after=after, only=list(only)):
         yield rows
         after = rows[-1]["id"]
 

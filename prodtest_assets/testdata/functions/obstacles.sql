@@ -93,34 +93,42 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION prodtest.parent_keys(p_table regclass)
+RETURNS TABLE (child_column name, parent regclass, parent_column name, lock text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The foreign keys of a table, with the clause that keeps a parent as it is until we are done. A protected
+    -- database leaves us no lock on what was never ours to remove; there the foreign key takes its own.
+    SELECT a.attname, c.confrelid::regclass, r.attname,
+           CASE WHEN has_any_column_privilege(c.confrelid, 'UPDATE') THEN 'FOR SHARE OF p' ELSE '' END
+    FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+    JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = c.confkey[1]
+    WHERE c.contype = 'f' AND c.conrelid = p_table AND c.conparentid = 0 AND cardinality(c.conkey) = 1
+    ORDER BY c.conname
+$$;
+
 CREATE OR REPLACE FUNCTION prodtest.parents_obstacle(
     p_row prodtest.archived_row, p_only text[], p_foresee boolean, p_depth int
 ) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 -- A row comes back only under the parents it had: the same user, or a row that an undo restored and nobody touched.
 DECLARE
     v_key record;
+    v_value text;
     v_parent jsonb;
     v_version text;
     v_obstacle text;
 BEGIN
-    FOR v_key IN
-        SELECT c.confrelid::regclass AS parent, a.attname AS column, r.attname AS parent_column,
-               p_row.content ->> a.attname AS value
-        FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-        JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = c.confkey[1]
-        WHERE c.contype = 'f' AND c.conrelid = p_row.table_oid AND c.conparentid = 0 AND cardinality(c.conkey) = 1
-          AND p_row.content ->> a.attname IS NOT NULL
-        ORDER BY c.conname
-    LOOP
+    FOR v_key IN SELECT * FROM prodtest.parent_keys(p_row.table_oid) LOOP
+        v_value := p_row.content ->> v_key.child_column;
+        CONTINUE WHEN v_value IS NULL;
         EXECUTE format('SELECT to_jsonb(p), p.xmin::text FROM %s p, jsonb_populate_record(NULL::%s, $1) r
                         WHERE p.%I = r.%I %s',
-                       v_key.parent, p_row.table_oid, v_key.parent_column, v_key.column,
-                       CASE WHEN NOT p_foresee AND has_any_column_privilege(v_key.parent, 'UPDATE') THEN 'FOR SHARE OF p' END) INTO v_parent, v_version USING p_row.content;
+                       v_key.parent, p_row.table_oid, v_key.parent_column, v_key.child_column,
+                       CASE WHEN NOT p_foresee THEN v_key.lock END) INTO v_parent, v_version USING p_row.content;
         IF v_parent IS NULL THEN
-            v_obstacle := prodtest.missing_parent(p_row, v_key.parent, v_key.value, p_only, p_foresee, p_depth);
+            v_obstacle := prodtest.missing_parent(p_row, v_key.parent, v_value, p_only, p_foresee, p_depth);
         ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version) THEN
             v_obstacle := format('%s is not known to be the one it belonged to',
-                                 prodtest.row_name(v_key.parent, v_key.value));
+                                 prodtest.row_name(v_key.parent, v_value));
         END IF;
         IF v_obstacle IS NOT NULL THEN
             RETURN v_obstacle;

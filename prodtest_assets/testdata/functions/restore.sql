@@ -67,20 +67,24 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS
 -- Bring back the next rows of one table, in the caller's transaction, and say of each what kept it out, if anything.
 #variable_conflict use_column
 DECLARE
+    v_rows prodtest.archived_row[];
     v_row prodtest.archived_row;
+    v_at_once boolean;
     v_restored int := 0;
 BEGIN
     PERFORM prodtest.hold_lease(p_undo);
     SET CONSTRAINTS ALL IMMEDIATE;
-    FOR v_row IN
-        SELECT a.* FROM prodtest.archived_row a JOIN prodtest.undo_run u ON u.cleanup_id = a.cleanup_id
+    SELECT array_agg(l.a ORDER BY l.row_id) INTO v_rows FROM (
+        SELECT a, a.row_id FROM prodtest.archived_row a JOIN prodtest.undo_run u ON u.cleanup_id = a.cleanup_id
         WHERE u.id = p_undo AND a.table_oid = p_table AND a.row_id > p_after
           AND prodtest.is_asked_for(p_only, a.table_oid, a.row_id)
         ORDER BY a.row_id LIMIT p_size FOR UPDATE OF a
-    LOOP
+    ) l;
+    v_at_once := prodtest.restore_at_once(p_undo, p_table, v_rows);
+    FOREACH v_row IN ARRAY coalesce(v_rows, '{}') LOOP
         id := v_row.row_id;
         had_event := v_row.event_removed_at IS NOT NULL;
-        obstacle := prodtest.restore_row(p_undo, v_row);
+        obstacle := CASE WHEN v_at_once THEN NULL ELSE prodtest.restore_row(p_undo, v_row) END;
         v_restored := v_restored + (obstacle IS NULL)::int;
         RETURN NEXT;
     END LOOP;
@@ -104,6 +108,75 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WHERE a.cleanup_id = p_cleanup AND a.table_oid = p_table AND a.row_id > p_after
       AND prodtest.is_asked_for(p_only, a.table_oid, a.row_id)
     ORDER BY a.row_id LIMIT p_size
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.restore_at_once(p_undo uuid, p_table regclass, p_rows prodtest.archived_row[])
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Insert a batch in one statement. False when anything at all is in the way: then nothing has happened, and the
+-- rows are tried one by one. What has to be asked beforehand is what the server would let pass.
+DECLARE
+    v_key name := prodtest.key_of(p_table);
+    v_number int := cardinality(p_rows);
+    v_columns text;
+    v_values text;
+    v_alike boolean;
+    v_restored int;
+BEGIN
+    IF v_number IS NULL OR v_key IS NULL OR prodtest.column_obstacle(p_rows[v_number], v_key) IS NOT NULL
+       OR NOT prodtest.have_their_parents(p_table, p_rows) THEN
+        RETURN false;
+    END IF;
+    SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.name), string_agg(format('r.%I', c.name), ', ' ORDER BY c.name),
+           bool_and(c.rows = v_number)
+    INTO v_columns, v_values, v_alike FROM (
+        SELECT a.attname AS name, count(*) AS rows FROM pg_attribute a CROSS JOIN unnest(p_rows) w
+        WHERE a.attrelid = p_table AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND w.content ? a.attname
+        GROUP BY a.attname
+    ) c;
+    IF NOT v_alike THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+        'WITH came AS (
+             INSERT INTO %1$s AS t (%2$s) OVERRIDING SYSTEM VALUE
+             SELECT %3$s FROM unnest($1) w CROSS JOIN LATERAL
+                 jsonb_populate_record(NULL::%1$s, w.content || CASE WHEN w.adopted THEN $2 ELSE $3 END) r
+             RETURNING t.%4$I AS id, t.xmin::text AS version),
+         noted AS (INSERT INTO prodtest.restored_row (undo_id, table_oid, row_id, version)
+                   SELECT $4, $5, came.id, came.version FROM came),
+         taken AS (DELETE FROM prodtest.archived_row d USING came
+                   WHERE d.cleanup_id = $6 AND d.table_oid = $5 AND d.row_id = came.id RETURNING 1)
+         SELECT count(*) FROM taken', p_table, v_columns, v_values, v_key)
+    INTO v_restored USING p_rows, '{"is_test_data": false}'::jsonb, '{}'::jsonb, p_undo, p_table, p_rows[1].cleanup_id;
+    IF v_restored <> v_number THEN
+        RAISE EXCEPTION 'a trigger or rule kept a row out' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN true;
+EXCEPTION WHEN lock_not_available OR integrity_constraint_violation OR data_exception OR datatype_mismatch THEN
+    RETURN false;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.have_their_parents(p_table regclass, p_rows prodtest.archived_row[]) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+DECLARE
+    v_key record;
+    v_found int;
+BEGIN
+    FOR v_key IN SELECT * FROM prodtest.parent_keys(p_table) LOOP
+        EXECUTE format(
+            'SELECT count(*) FROM (
+                 SELECT 1 FROM unnest($1) w CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$s, w.content) r
+                 JOIN %2$s p ON p.%3$I = r.%4$I
+                 WHERE prodtest.is_same_parent(w, $2, to_jsonb(p), p.xmin::text) %5$s) l',
+            p_table, v_key.parent, v_key.parent_column, v_key.child_column, v_key.lock)
+        INTO v_found USING p_rows, v_key.parent;
+        IF v_found <> (SELECT count(*) FROM unnest(p_rows) w WHERE w.content ->> v_key.child_column IS NOT NULL) THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.restore_row(p_undo uuid, p_row prodtest.archived_row) RETURNS text
