@@ -1,6 +1,6 @@
 """What a call needs from the book in which every call is written before it is placed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -17,8 +17,8 @@ class OpenCall:
     """
 
     call_sid: str
-    number: str
-    name: str
+    number: str = field(repr=False)
+    name: str = field(repr=False)
 
 
 class AnnouncedCall(Protocol):

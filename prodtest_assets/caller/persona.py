@@ -1,7 +1,7 @@
 """Who calls, and what they want."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from prodtest_assets.caller.habits import STEADY, Habits
@@ -33,8 +33,8 @@ class Persona:
     key: str
     start: datetime
     duration_min: int = 30
-    number: str | None = None
-    name: str | None = None
+    number: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
     use_keypad: bool = False
     confidence: float = 0.92
     language: str = "en-US"

@@ -67,7 +67,7 @@ def test_a_wrong_token_is_refused_by_the_application_and_told_without_the_token(
 
     assert call.ended is Ended.failed
     assert call.problem == "POST /ivr answered 403 Forbidden (provider error 11200)"
-    assert "stolen-token" not in repr(call)
+    assert "stolen-token" not in str((call.turns, call.problem))
 
 
 def test_credentials_in_the_address_are_sent_as_basic_auth_and_told_to_nobody(serve: Serve, ledger: ListLedger) -> None:
@@ -78,7 +78,7 @@ def test_credentials_in_the_address_are_sent_as_basic_auth_and_told_to_nobody(se
 
     assert call.problem is None
     assert all(headers["authorization"].startswith("Basic ") for _, _, headers, _ in dentist.seen)
-    assert "geheim" not in repr(call)
+    assert "geheim" not in str((call.turns, call.problem))
 
 
 def test_the_ledger_is_asked_before_the_first_request(serve: Serve) -> None:
@@ -119,3 +119,11 @@ def test_an_interrupted_call_is_closed_with_what_was_said(serve: Serve, ledger: 
     ((completed, transcript),) = ledger.closed.values()
     assert not completed
     assert [entry["speaker"] for entry in transcript] == ["application", "caller", "application", "application"]
+
+
+def test_a_call_names_nobody_where_a_test_report_shows_it(serve: Serve, ledger: ListLedger) -> None:
+    call = place_call(PERSONA, Target(serve(Dentist().app()), "/ivr", auth_token=TOKEN), ledger)
+
+    shown = f"{call!r} {ledger.opened[0]!r} {Persona('quick', PERSONA.start, number=call.number, name=call.name)!r}"
+    assert call.name not in shown
+    assert call.number[-7:] not in shown
