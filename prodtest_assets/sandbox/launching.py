@@ -20,7 +20,7 @@ from pathlib import Path
 import prodtest_assets
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety, Unreachable
 from prodtest_assets.sandbox.accounts import server_account
-from prodtest_assets.sandbox.binaries import find_binaries, readable_binaries
+from prodtest_assets.sandbox.binaries import Binaries, find_binaries, readable_binaries
 from prodtest_assets.sandbox.cluster import HOST, SUPERUSER, Cluster
 from prodtest_assets.sandbox.locks import EXCLUSIVE, SHARED, is_locked, try_lock, wait_for_lock
 from prodtest_assets.sandbox.recovery import clear_remains
@@ -67,12 +67,13 @@ def running_port(files: ServerDirectory) -> int | None:
     return None
 
 
-def launch(files: ServerDirectory, settings: Mapping[str, str]) -> int:
+def launch(files: ServerDirectory, settings: Mapping[str, str], binaries: Binaries | None = None) -> int:
     """Start a supervisor, which starts the server.
 
     Args:
         files: of the server; the caller is one of its users.
         settings: server settings that win over the usual ones.
+        binaries: PostgreSQL's programs; the preferred installation if None.
 
     Returns:
         The server's port.
@@ -82,8 +83,8 @@ def launch(files: ServerDirectory, settings: Mapping[str, str]) -> int:
         OSError: a file cannot be written.
     """
     account = server_account()
-    binaries = readable_binaries(find_binaries(), account, files.binaries)
-    told = request(Cluster(files, binaries.folder, binaries.major, account, settings))
+    programs = readable_binaries(binaries or find_binaries(), account, files.binaries)
+    told = request(Cluster(files, programs.folder, programs.major, account, settings))
     # Nothing of this environment but what finds this package: the supervisor may outlive its starter, who may
     # hold secrets there.
     environment = {

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.sandbox.accounts import Account, server_account
+from prodtest_assets.sandbox.binaries import Binaries
 from prodtest_assets.sandbox.cluster import HOST, SUPERUSER, read_password
 from prodtest_assets.sandbox.launching import STOP_SECONDS, launch, running_port, start_over
 from prodtest_assets.sandbox.locks import SHARED, held, open_lock, release, wait_for_lock
@@ -110,7 +111,11 @@ class PostgresServer:
 
 @contextmanager
 def private_postgres(
-    directory: Path, *, fresh: bool = False, settings: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    fresh: bool = False,
+    settings: Mapping[str, str] | None = None,
+    binaries: Binaries | None = None,
 ) -> Iterator[PostgresServer]:
     """Use the private PostgreSQL of `directory`, starting it if nobody has.
 
@@ -121,6 +126,7 @@ def private_postgres(
         directory: made when it is missing. For root it must lie where an unprivileged account can enter.
         fresh: throw the old data away first.
         settings: server settings that win over the usual ones, if this call is what starts the server.
+        binaries: PostgreSQL's programs; the preferred installation if None.
 
     Yields:
         The server, taking connections.
@@ -131,7 +137,7 @@ def private_postgres(
         RefusedForSafety: `fresh`, and somebody else is using the server.
         Unreachable: another process has been starting it for minutes.
     """
-    server, seat = _join(ServerDirectory(directory.resolve()), fresh=fresh, settings=settings or {})
+    server, seat = _join(ServerDirectory(directory.resolve()), fresh=fresh, settings=settings or {}, binaries=binaries)
     try:
         yield server
     finally:
@@ -160,7 +166,9 @@ def remove_private_postgres(directory: Path) -> None:
             release(seat)
 
 
-def _join(files: ServerDirectory, *, fresh: bool, settings: Mapping[str, str]) -> tuple[PostgresServer, int]:
+def _join(
+    files: ServerDirectory, *, fresh: bool, settings: Mapping[str, str], binaries: Binaries | None
+) -> tuple[PostgresServer, int]:
     """The server, and the lock that keeps it alive."""
     made: list[Path] = []
     with _clear_errors(files), held(files.start_lock, _START_SECONDS, lambda: made.extend(_make_home(files))):
@@ -170,7 +178,7 @@ def _join(files: ServerDirectory, *, fresh: bool, settings: Mapping[str, str]) -
                 start_over(files, seat)
             if not wait_for_lock(seat, SHARED, STOP_SECONDS):
                 raise Unreachable(f"PostgreSQL in {files.path} has been stopping for {STOP_SECONDS} s")
-            return _server(files, running_port(files) or launch(files, settings)), seat
+            return _server(files, running_port(files) or launch(files, settings, binaries)), seat
         except BaseException as error:
             release(seat)
             if isinstance(error, Exception):

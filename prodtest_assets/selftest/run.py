@@ -138,13 +138,23 @@ def _world(
 
 def _try_each(world: World, customers: Fingerprints, on_result: OnResult | None) -> Iterator[Result]:
     for promise in all_promises():
-        result = _try(world, promise, customers)
+        result = try_promise(world, promise, customers)
         if on_result:
             on_result(result)
         yield result
 
 
-def _try(world: World, promise: Promise, customers: Fingerprints) -> Result:
+def try_promise(world: World, promise: Promise, customers: Fingerprints) -> Result:
+    """Try to break one promise, and leave nothing but the customers.
+
+    Args:
+        world: the scratch database.
+        promise: what to try.
+        customers: every customer's row as it was.
+
+    Raises:
+        Unreachable: the server does not answer any more.
+    """
     started = time.monotonic()
     outcome, detail = Outcome.KEPT, ""
     try:
