@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from prodtest_assets.errors import ConfigurationError, RefusedForSafety
+from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.selftest.world import filled, statement
 from prodtest_assets.testdata.connection import Database, normalize_url, open_database, translated_errors
 
@@ -52,7 +52,6 @@ def scratch_database(url: str) -> Iterator[Scratch]:
 
     Raises:
         ConfigurationError: this role may not create a database, or the URL is wrong.
-        RefusedForSafety: the server is a read replica.
         Unreachable: the server does not answer.
     """
     with open_database(url) as server:
@@ -113,8 +112,6 @@ def drop(server: Database, name: str) -> None:
 def _abilities(server: Database) -> dict[str, Any]:
     with translated_errors():
         found = server.connection.execute(statement("abilities")).fetchone() or {}
-    if found["is_replica"]:
-        raise RefusedForSafety("this is a read replica: give the --db-url of its primary")
     if not found["may_create_database"]:
         role = found["role"]
         raise ConfigurationError(

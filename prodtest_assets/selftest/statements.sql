@@ -2,9 +2,9 @@
 -- database, which is made for it and dropped after it.
 
 -- name: abilities
--- Whether this role may make a database and roles, and whether this is a primary.
+-- Whether this role may make a database, and roles.
 SELECT current_user AS role, rolsuper AS is_superuser, rolsuper OR rolcreatedb AS may_create_database,
-       rolsuper OR rolcreaterole AS may_create_roles, pg_is_in_recovery() AS is_replica,
+       rolsuper OR rolcreaterole AS may_create_roles,
        current_setting('server_version') AS version
 FROM pg_roles WHERE rolname = current_user
 

@@ -34,7 +34,7 @@ def removals_are_archived(world: World) -> None:
 
 
 @promise("Without test mode nothing is written.")
-def test_mode_off_is_refused(world: World) -> None:
+def nothing_without_test_mode(world: World) -> None:
     """The permit is what every write asks for."""
     try:
         authorize_writes(world.database, replace(RULES, test_mode=False))

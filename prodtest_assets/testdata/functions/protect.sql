@@ -9,7 +9,7 @@ BEGIN
     SELECT retention_floor INTO v_floor FROM prodtest.protection;
     IF p_scope = 'stale' AND p_cutoff > clock_timestamp() - v_floor THEN
         RAISE EXCEPTION 'this database is protected: only rows older than % h count as stale',
-            round(extract(epoch FROM v_floor) / 3600, 2) USING ERRCODE = 'PT011';
+            (extract(epoch FROM v_floor) / 3600)::float8 USING ERRCODE = 'PT011';
     END IF;
 END
 $$;
