@@ -55,9 +55,11 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.attribute_call(p_call text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Find the row that the call provably made: ids above the marks taken before the call, and the number, or
--- the name and the requested start. Two candidates are no proof; the application's clock is no evidence.
+-- the name and the requested start. Two candidates are no proof, nor is a row that a later call with the same
+-- number may have made; the application's clock is no evidence.
 DECLARE
     v_call prodtest.test_call;
+    v_next prodtest.test_call;
     v_users bigint[];
     v_rows bigint[];
 BEGIN
@@ -71,11 +73,13 @@ BEGIN
     IF v_call.closed_at < clock_timestamp() - interval '60 seconds' THEN
         RETURN false;
     END IF;
+    SELECT * INTO v_next FROM prodtest.test_call
+    WHERE caller_number = v_call.caller_number AND opened_at > v_call.opened_at ORDER BY opened_at LIMIT 1;
     SELECT array_agg(a.id), array_agg(DISTINCT a.user_id) INTO v_rows, v_users
     FROM public.users u JOIN public.appointments a ON a.user_id = u.id
     WHERE (u.id > v_call.user_id_mark
            OR u.id IN (SELECT c.user_id FROM prodtest.test_call c WHERE c.caller_number = v_call.caller_number))
-      AND a.id > v_call.appointment_id_mark
+      AND a.id > v_call.appointment_id_mark AND a.id <= coalesce(v_next.appointment_id_mark, a.id)
       AND ({digits:u.mobile} = {digits:v_call.caller_number}
            OR (lower(u.full_name) = lower(v_call.caller_name) AND a.starts_at = v_call.requested_start))
       AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.appointment_id = a.id);
@@ -89,7 +93,8 @@ BEGIN
     END IF;
     IF v_users IS NULL THEN
         SELECT array_agg(u.id) INTO v_users FROM public.users u
-        WHERE u.id > v_call.user_id_mark AND {digits:u.mobile} = {digits:v_call.caller_number};
+        WHERE u.id > v_call.user_id_mark AND u.id <= coalesce(v_next.user_id_mark, u.id)
+          AND {digits:u.mobile} = {digits:v_call.caller_number};
     END IF;
     IF cardinality(v_users) = 1 THEN
         UPDATE prodtest.test_call SET user_id = v_users[1] WHERE call_sid = p_call AND user_id IS NULL;

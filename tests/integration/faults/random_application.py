@@ -67,7 +67,8 @@ class RandomApplication:
         kinds: list[Callable[[int], object]] = [
             self._customer_books, self._customer_with_reserved_number_books, self._test_row_by_seed,
             self._another_row_of_anybody, self._another_row_of_anybody, self._suspect_row,
-            self._takes_a_callers_number, self._delete_customers_row, self._forget_customer,
+            self._takes_a_callers_number, self._takes_a_callers_number, self._takes_a_callers_number,
+            self._delete_customers_row, self._forget_customer,
             self._on_booking(self.app.cancel), self._on_booking(self.app.reschedule),
             self._on_booking(self.app.flip_mark), self._on_booking(self.app.flip_mark),
         ]  # fmt: skip

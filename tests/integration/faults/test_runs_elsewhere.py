@@ -71,3 +71,21 @@ def test_a_staging_copy_anonymised_with_reserved_numbers_loses_nobody(scene):
         assert report.total == 0
         assert report.plan.kept["users"] == {"suspect": 11}  # ten of these, and one whom the scene brings
     scene.check()
+
+
+def test_a_row_of_a_living_call_is_not_taken_for_that_of_a_dead_one_with_the_same_number(scene):
+    number = scene.app.reserved_number()
+    with scene.world.run() as dead:
+        first = dead.open_call(persona="quick", requested_start=START, number=number)
+        scene.app.register(number, is_reserved=True, name=first.name, is_caller=True)
+        dead.close_call(first.call_sid, completed=False, transcript=[])
+        dead.finish("abandoned")
+    with scene.world.run() as living:
+        call = living.open_call(persona="returning", requested_start=START, number=number, name=first.name)
+        row = scene.app.book(scene.app.person_with(number), is_test=True, start=START, is_of_a_call=True)
+        report = cleanup_now(scene.world.database, scene.world.permit, Policy(retention=timedelta(0)))
+        assert report.total == 0
+        assert scene.world.has_appointment(row)
+        living.close_call(call.call_sid, completed=True, transcript=[])
+        assert living.call_state(call.call_sid)["appointment_id"] == row
+    scene.check()
