@@ -1,8 +1,9 @@
 """A cleanup in a process of its own, as a person runs it, which prints what it did and what it took.
 
-    python -m benchmarks.cleanup_process URL [SECONDS]
+    python -m benchmarks.cleanup_process URL [--in-pieces]
 
-`SECONDS` is how long it may run; without it, until nothing is left.
+In pieces it works from the first line on its standard input to the second, rests after the batch it is at, says how
+many rows are gone, and goes on at the third. When its input ends it works to its own end.
 """
 
 import json
@@ -10,12 +11,13 @@ import os
 import resource
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.execute import OnProgress, Progress, cleanup_now
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
 from prodtest_assets.testdata.models import Policy
@@ -38,15 +40,39 @@ class CleanupFigures:
         return sum(self.deleted.values())
 
 
-def start_cleanup(url: str, *, seconds: float | None = None) -> subprocess.Popen[str]:
+def start_cleanup(url: str, *, in_pieces: bool = False) -> subprocess.Popen[str]:
     """Start a cleanup of everything that is stale.
 
     Args:
         url: the booking database.
-        seconds: how long it may run.
+        in_pieces: it works only when it is told to.
     """
-    command = [sys.executable, "-m", "benchmarks.cleanup_process", url, *([str(seconds)] if seconds else [])]
-    return subprocess.Popen(command, cwd=_CHECKOUT, env={**os.environ}, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "benchmarks.cleanup_process", url, *(["--in-pieces"] if in_pieces else [])]
+    return subprocess.Popen(
+        command, cwd=_CHECKOUT, env={**os.environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def begin_piece(cleanup: subprocess.Popen[str]) -> None:
+    """Let a cleanup in pieces work. One that has ended does not mind."""
+    if cleanup.stdin:
+        with suppress(BrokenPipeError):
+            cleanup.stdin.write("\n")
+            cleanup.stdin.flush()
+
+
+def end_piece(cleanup: subprocess.Popen[str]) -> int:
+    """Wait until a cleanup in pieces rests or has ended; the number of rows it has removed so far."""
+    begin_piece(cleanup)
+    said = json.loads(cleanup.stdout.readline() or "{}") if cleanup.stdout else {}
+    return int(said["removed"]) if "removed" in said else sum(said.get("deleted", {}).values())
+
+
+def stop_cleanup(cleanup: subprocess.Popen[str]) -> None:
+    """End a cleanup wherever it is."""
+    cleanup.kill()
+    with suppress(BrokenPipeError):
+        cleanup.communicate()
 
 
 def figures_of(process: subprocess.Popen[str]) -> CleanupFigures:
@@ -57,11 +83,32 @@ def figures_of(process: subprocess.Popen[str]) -> CleanupFigures:
     return CleanupFigures(**json.loads(out))
 
 
-def _clean(url: str, max_runtime: timedelta) -> dict[str, Any]:
-    policy = Policy(max_delete=_NO_LIMIT, max_runtime=max_runtime)
+class _Gate:
+    """Open between the first and the second line of standard input, closed until the third, and so on."""
+
+    def __init__(self) -> None:
+        self._is_open = threading.Event()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def pass_through(self, progress: Progress) -> None:
+        """Rest while the gate is closed."""
+        if not self._is_open.is_set():
+            _say({"removed": progress.removed})
+            self._is_open.wait()
+
+    def _follow(self) -> None:
+        for place, _ in enumerate(sys.stdin):
+            if place % 2:
+                self._is_open.clear()
+            else:
+                self._is_open.set()
+        self._is_open.set()
+
+
+def _clean(url: str, on_progress: OnProgress | None) -> dict[str, Any]:
     with open_database(url) as database:
         permit = authorize_writes(database, WriteRules(test_mode=True))
-        report = cleanup_now(database, permit, policy)
+        report = cleanup_now(database, permit, Policy(max_delete=_NO_LIMIT), on_progress=on_progress)
     return {
         "stop_reason": report.stop_reason.value,
         "deleted": dict(report.deleted),
@@ -76,6 +123,11 @@ def _peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    runtime = timedelta(seconds=float(sys.argv[2])) if len(sys.argv) > 2 else timedelta(days=1)
-    sys.stdout.write(json.dumps(_clean(sys.argv[1], runtime)) + "\n")
+    gate = _Gate() if "--in-pieces" in sys.argv else None
+    _say(_clean(sys.argv[1], gate.pass_through if gate else None))
