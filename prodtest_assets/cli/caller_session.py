@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from prodtest_assets.calendar_events import remove_events
 from prodtest_assets.caller import Call, Clock, Ended, OpenCall, Persona, Target, Turn, draw_start, place_call
 from prodtest_assets.caller.presets import preset_persona
 from prodtest_assets.caller.script import NO_SCRIPT
 from prodtest_assets.caller.script_file import load_script
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, write_rules
-from prodtest_assets.cli.events import remove_pending_events
 from prodtest_assets.cli.output import shown_url
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.pytest_plugin.accuracy import Difference, differences, ending_of
@@ -200,7 +200,9 @@ def try_call(plan: CallPlan, *, listen: Callable[[str], None] | None) -> TriedCa
             stored = run.stored_booking(call.call_sid)
             wrong = differences(call, stored, target.zone) if stored else ()
             tried = TriedCall(call, stored is not None, wrong, None)
-            run.finish("passed" if tried.is_fine else "failed", passed=int(tried.is_fine), failed=int(not tried.is_fine))
+            run.finish(
+                "passed" if tried.is_fine else "failed", passed=int(tried.is_fine), failed=int(not tried.is_fine)
+            )
     finally:
         removed = _take_back(settings, run_id) if settings.auto_cleanup else None
     return TriedCall(call, stored is not None, wrong, removed)
@@ -211,5 +213,5 @@ def _take_back(settings: Settings, run_id: UUID) -> int:
         permit = authorize_writes(database, write_rules(settings))
         abandon_run(database, permit, run_id)
         report = cleanup_now(database, permit, Policy(), scope=Scope.CALL, run_id=run_id)
-        remove_pending_events(database, settings)
+        remove_events(database, settings)
     return sum(report.deleted.values())

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import click
 
+from prodtest_assets.calendar_events import remove_events
 from prodtest_assets.cli import options
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, retention, settings_for
 from prodtest_assets.cli.access import write_rules as write_rules_of
 from prodtest_assets.cli.cleanup_view import exit_code, show_plan, show_report
-from prodtest_assets.cli.events import remove_pending_events
 from prodtest_assets.cli.interruption import orderly_end
 from prodtest_assets.cli.output import per_table
 from prodtest_assets.cli.progress import removal_progress
@@ -145,7 +145,7 @@ def _live(settings: Settings, request: Request, *, ask: bool, as_json: bool) -> 
     with orderly_end(), booking_database(settings) as database:
         plan_id = _confirmed_plan(database, permit, request) if ask else request.plan_id
         report = _execute(database, permit, request, plan_id)
-        events = remove_pending_events(database, settings)
+        events = remove_events(database, settings)
         show_report(report, request.policy, database.name, events, as_json=as_json)
     if code := exit_code(report):
         raise click.exceptions.Exit(code)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import click
 
-from prodtest_assets.cli.events import EventsRemoved
+from prodtest_assets.calendar_events import EventRemoval
 from prodtest_assets.cli.output import counted, instant, per_table, say, show, show_json, show_table
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, StopReason
@@ -95,7 +95,7 @@ def _too_large(plan: CleanupPlan, policy: Policy) -> str:
     )
 
 
-def show_report(report: CleanupReport, policy: Policy, database: str, events: EventsRemoved, *, as_json: bool) -> None:
+def show_report(report: CleanupReport, policy: Policy, database: str, events: EventRemoval, *, as_json: bool) -> None:
     """Print what a live run has done.
 
     Args:
@@ -113,7 +113,7 @@ def show_report(report: CleanupReport, policy: Policy, database: str, events: Ev
         say(f"refused, nothing was removed: {_too_large(report.plan, policy)}")
 
 
-def _print_report(report: CleanupReport, database: str, events: EventsRemoved) -> None:
+def _print_report(report: CleanupReport, database: str, events: EventRemoval) -> None:
     show(f"removed from {database}, each row archived: {per_table(report.deleted)} ({report.seconds:.1f} s)")
     colour = "red" if exit_code(report) else "green"
     show(f"  ended: {click.style(report.stop_reason.value, fg=colour)}; {report.eligible_left:,} rows may still go")
@@ -133,7 +133,7 @@ def _print_report(report: CleanupReport, database: str, events: EventsRemoved) -
         )
 
 
-def _report_document(report: CleanupReport, database: str, events: EventsRemoved) -> dict[str, object]:
+def _report_document(report: CleanupReport, database: str, events: EventRemoval) -> dict[str, object]:
     proof = report.proof
     return {
         "dry_run": False,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.cli.access import booking_database, database_url, settings_for
-from prodtest_assets.cli.events import calendar
 from prodtest_assets.cli.output import shown_url
 from prodtest_assets.cli.preflight_database import database_lines
 from prodtest_assets.cli.preflight_lines import Line, failed, failed_with, passed, warned
@@ -109,7 +109,7 @@ def _calendar_line(settings: Settings) -> Line:
     if not settings.calendar_enabled:
         return passed("calendar", "GOOGLE_CALENDAR_ENABLED is off")
     try:
-        with calendar(settings) as opened:
+        with configured_calendar(settings) as opened:
             opened.event(_NO_SUCH_EVENT)
     except ProdtestError as error:
         return failed_with("calendar", error)

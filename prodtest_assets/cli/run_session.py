@@ -8,8 +8,8 @@ from typing import Any, TextIO
 from uuid import UUID, uuid4
 
 from prodtest_assets.booking_flow import start_suite, stop_suite, suite_folder
+from prodtest_assets.calendar_events import EventRemoval, remove_events
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, retention, write_rules
-from prodtest_assets.cli.events import EventsRemoved, remove_pending_events
 from prodtest_assets.cli.output import shown_url
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.schema import ensure_schema
@@ -46,7 +46,7 @@ class RunResult:
     before: Snapshot
     after: Snapshot
     cleanup: CleanupReport | None
-    events: EventsRemoved
+    events: EventRemoval
     interruption: KeyboardInterrupt | None
 
     @property
@@ -120,7 +120,7 @@ class RunSession:
     ) -> RunResult:
         abandon_run(database, permit, self._run_id)
         cleanup = self._clean_up(database, permit)
-        events = remove_pending_events(database, self._settings) if cleanup else EventsRemoved()
+        events = remove_events(database, self._settings) if cleanup else EventRemoval()
         found: list[Mapping[str, Any]] = list(database.rows("run", run_id=self._run_id))
         counts = found[0] if found else {"passed": 0, "failed": 0, "skipped": 0}
         return RunResult(

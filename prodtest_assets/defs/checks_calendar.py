@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.defs.booking_tables import CALENDAR_EVENTS
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
-from prodtest_assets.defs.events import configured_calendar
 from prodtest_assets.defs.metadata import none_left, not_measured
 from prodtest_assets.defs.resources import BookingDatabase
 from prodtest_assets.errors import ProdtestError

@@ -8,8 +8,8 @@ from uuid import UUID
 import dagster as dg
 from pydantic import Field
 
+from prodtest_assets.calendar_events import remove_events
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, CALENDAR_EVENTS, USERS
-from prodtest_assets.defs.events import remove_events
 from prodtest_assets.defs.metadata import markdown_table
 from prodtest_assets.defs.resources import BookingDatabase, retention, write_rules
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT

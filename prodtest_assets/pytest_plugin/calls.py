@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from uuid import UUID
 
+from prodtest_assets.calendar_events import remove_events_of
 from prodtest_assets.caller import Call, OpenCall, Persona, Target, place_call
 from prodtest_assets.caller.raw import RawCall, raw_call
 from prodtest_assets.caller.script import CallerWishes
 from prodtest_assets.errors import ProdtestError, Unreachable
-from prodtest_assets.google_calendar import remove_pending_events
 from prodtest_assets.pytest_plugin.deployment import Deployment
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.testdata.guard import authorize_writes
@@ -151,14 +151,15 @@ class Calls:
             return
         database = self._ledger.database
         pending = pending_events(database, limit=_MOST_EVENTS)
-        rows = {row["event_id"]: row["row_id"] for row in pending if row["cleanup_id"] == self.run_id}
+        rows = [row for row in pending if row["cleanup_id"] == self.run_id]
         if not rows:
             return
         try:
-            for event_id in remove_pending_events(self._deployment.calendar, rows):
-                database.call("event_removed", self.run_id, rows[event_id])
+            problem = remove_events_of(database, self._deployment.calendar, rows).problem
         except ProdtestError as error:
-            self.notes.append(f"calendar events were left to the next cleanup: {error}")
+            problem = str(error)
+        if problem:
+            self.notes.append(f"calendar events were left to the next cleanup: {problem}")
 
     def finish(self, outcome: str, *, passed: int, failed: int, skipped: int) -> None:
         """Take back what came late, and close the run. Does nothing when no call was ever about to be placed.

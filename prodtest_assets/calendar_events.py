@@ -1,6 +1,7 @@
 """Calendar events of removed rows: deleted after the rows are in the archive, tried again until they are gone."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,20 +50,33 @@ def remove_events(database: Database, settings: Settings) -> EventRemoval:
         database: may be written to.
         settings: say whether there is a calendar, and which.
     """
-    waiting: dict[str, list[tuple[Any, int]]] = defaultdict(list)
-    for row in pending_events(database):
-        waiting[row["event_id"]].append((row["cleanup_id"], row["row_id"]))
-    if not waiting:
+    pending = pending_events(database)
+    if not pending:
         return EventRemoval()
     if not settings.calendar_enabled:
-        return EventRemoval(pending=len(waiting), problem="GOOGLE_CALENDAR_ENABLED is off, so they stay")
-    removed, problem = 0, None
+        return EventRemoval(pending=len(pending), problem="GOOGLE_CALENDAR_ENABLED is off, so they stay")
     try:
         with configured_calendar(settings) as calendar:
-            for event_id in remove_pending_events(calendar, list(waiting)):
-                for cleanup_id, row_id in waiting[event_id]:
-                    database.call("event_removed", cleanup_id, row_id)
-                removed += 1
+            return remove_events_of(database, calendar, pending)
+    except ProdtestError as error:
+        return EventRemoval(pending=len(pending), problem=str(error))
+
+
+def remove_events_of(database: Database, calendar: Calendar, rows: Sequence[Mapping[str, Any]]) -> EventRemoval:
+    """Delete the events of these archived rows, and note which are seen gone.
+
+    Args:
+        rows: of `testdata.offenders.pending_events`.
+    """
+    waiting: dict[str, list[tuple[Any, int]]] = defaultdict(list)
+    for row in rows:
+        waiting[row["event_id"]].append((row["cleanup_id"], row["row_id"]))
+    removed, problem = 0, None
+    try:
+        for event_id in remove_pending_events(calendar, list(waiting)):
+            for cleanup_id, row_id in waiting[event_id]:
+                database.call("event_removed", cleanup_id, row_id)
+            removed += 1
     except ProdtestError as error:
         problem = str(error)
     return EventRemoval(removed, len(waiting) - removed, problem)
