@@ -126,7 +126,7 @@ class Rush:
 
 
 def test_a_rush_of_bookings_cancellations_and_flipping_marks_loses_nothing(scene, request, background, record_property):
-    rush = Rush(scene, 300 if request.config.getoption("--soak") else 6)
+    rush = Rush(scene, 300 if request.config.getoption("--soak") else 5)
 
     def work(place: int) -> RandomApplication:
         rng, anybody = Random(place), RandomApplication(open_application(scene.url, first=20_000 * (place + 1)))

@@ -25,7 +25,7 @@ def messages_of_a_whole_cleanup(scene, forking, wire) -> int:
 
 @pytest.mark.parametrize("is_delivered", [False, True], ids=["before", "after"])
 def test_a_cleanup_killed_at_any_message_leaves_every_row_in_one_place(scene, request, record_property, is_delivered):
-    rounds, stride = (25, 1) if request.config.getoption("--soak") else (1, 2)
+    rounds, stride = (25, 1) if request.config.getoption("--soak") else (1, 3)
     tried = kills = 0
     with forks() as forking, wire_to(scene.url) as wire:
         messages = messages_of_a_whole_cleanup(scene, forking, wire)
@@ -51,7 +51,7 @@ def _kill(children) -> None:
 
 
 def test_a_cleanup_killed_at_any_moment_leaves_every_row_in_one_place(scene, request, record_property):
-    kills = 3_000 if request.config.getoption("--soak") else 20
+    kills = 3_000 if request.config.getoption("--soak") else 15
     rng = random.Random(20301)
     killed = 0
     with forks() as forking:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def stop_in_order(server: PostgresServer) -> None:
 
 def kill_everything(server: PostgresServer) -> None:
     process = postmaster(server)
-    for child in [*process.children(), process]:
-        child.kill()
+    for each in [*process.children(), process]:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
     process.wait(20)
 
 
