@@ -60,21 +60,18 @@ known AS MATERIALIZED (
 ),
 owner AS MATERIALIZED (
     -- LATERAL keeps to the indexes: what this reads grows with the test rows, never with the customers'.
-    SELECT u.id, u.mobile, u.created_at,
-           {reserved_digits:u.digits} AS has_reserved_number,
+    SELECT u.id, u.mobile, u.digits, u.created_at, {reserved_digits:u.digits} AS has_reserved_number,
            u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
            u.digits IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
-           customer_row.id IS NOT NULL AS has_customer_rows,
+           bookings.present, bookings.unmarked, bookings.unmarked > k.proven AS has_customer_rows,
            u.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
                AS is_of_live_run
-    FROM (SELECT DISTINCT user_id FROM known) k
+    FROM (SELECT user_id, count(*) FILTER (WHERE NOT is_test_data) AS proven FROM known GROUP BY user_id) k
     CROSS JOIN LATERAL (SELECT id, full_name, mobile, created_at, {digits:mobile} AS digits FROM public.users
                         WHERE id = k.user_id OFFSET 0) u
-    LEFT JOIN LATERAL (
-        SELECT c.id FROM public.appointments c WHERE c.user_id = k.user_id AND NOT c.is_test_data
-        AND c.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL) LIMIT 1
-    ) customer_row ON true
+    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
+                        FROM public.appointments a WHERE a.user_id = k.user_id) bookings
 ),
 judged AS MATERIALIZED (
     SELECT k.*, o.mobile, o.created_at AS owner_created_at, o.has_reserved_number,
@@ -115,25 +112,26 @@ calls AS MATERIALIZED (
            bool_or(l.run_state = 'live') AS is_live, bool_or(l.run_id IN (SELECT e.run_id FROM exempt e)) AS is_exempt
     FROM ledger l WHERE l.user_id IN (SELECT id FROM candidate) GROUP BY l.user_id
 ),
+person AS (
+    SELECT id, mobile, digits, created_at, has_reserved_number, present, unmarked FROM owner
+    WHERE id IN (SELECT id FROM candidate)
+    UNION ALL
+    SELECT u.id, u.mobile, u.digits, u.created_at, {reserved_digits:u.digits}, bookings.present, bookings.unmarked
+    FROM (SELECT id FROM candidate EXCEPT SELECT id FROM owner) c
+    CROSS JOIN LATERAL (SELECT id, mobile, created_at, {digits:mobile} AS digits FROM public.users
+                        WHERE id = c.id OFFSET 0) u
+    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
+                        FROM public.appointments a WHERE a.user_id = c.id) bookings
+),
 tenant AS MATERIALIZED (
-    SELECT u.id, u.mobile, u.created_at, {reserved_digits:u.digits} AS has_reserved_number, u.digits,
-           bookings.present, bookings.present - coalesce(j.going, 0) AS staying,
-           bookings.unmarked - coalesce(j.proven, 0) AS customers,
+    SELECT p.*, p.present - coalesce(j.going, 0) AS staying, p.unmarked - coalesce(j.proven, 0) AS customers,
            c.user_id IS NOT NULL AS is_ledgered, c.first_opened_at, coalesce(c.in_reach, false) AS in_reach,
            coalesce(c.is_live, false) AS is_live, coalesce(c.is_exempt, false) AS is_exempt,
            archived.row_id IS NOT NULL AS has_archived_rows
-    FROM candidate
-    CROSS JOIN LATERAL (SELECT id, mobile, created_at, {digits:mobile} AS digits FROM public.users
-                        WHERE id = candidate.id OFFSET 0) u
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
-        FROM public.appointments a WHERE a.user_id = candidate.id
-    ) bookings
-    LEFT JOIN judged_of_user j ON j.user_id = candidate.id
-    LEFT JOIN calls c ON c.user_id = candidate.id
-    LEFT JOIN LATERAL (
-        SELECT b.row_id FROM archived_booking b WHERE b.user_id = candidate.id LIMIT 1
-    ) archived ON true
+    FROM person p
+    LEFT JOIN judged_of_user j ON j.user_id = p.id
+    LEFT JOIN calls c ON c.user_id = p.id
+    LEFT JOIN LATERAL (SELECT b.row_id FROM archived_booking b WHERE b.user_id = p.id LIMIT 1) archived ON true
 ),
 judged_user AS MATERIALIZED (
     SELECT t.*,
