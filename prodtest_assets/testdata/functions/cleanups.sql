@@ -3,7 +3,10 @@
 CREATE OR REPLACE FUNCTION prodtest.open_cleanup(p_cleanup uuid, p_plan uuid, p_actor text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM prodtest.hold_lease(p_cleanup);
+    -- Planning may have outlasted the lease. It is ours again unless another cleanup has taken it.
+    IF NOT prodtest.take_lease(p_cleanup, p_actor) THEN
+        RAISE EXCEPTION 'the cleanup lease was lost' USING ERRCODE = 'PT006';
+    END IF;
     PERFORM prodtest.require_floor(p.scope, p.cutoff) FROM prodtest.plan p WHERE p.id = p_plan;
     -- Only one cleanup runs at a time: whatever is still unfinished was killed.
     UPDATE prodtest.cleanup_run SET stop_reason = 'failed', finished_at = clock_timestamp()

@@ -9,6 +9,7 @@ from random import Random
 import psycopg
 import pytest
 
+from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.models import CleanupReport, Policy, StopReason
@@ -95,6 +96,28 @@ def test_an_application_that_locks_a_user_and_then_the_appointment_waits_no_long
         assert changed.rowcount == 0
         application.commit()
         assert cleanup.result(60).stop_reason is StopReason.DRAINED
+    scene.check()
+
+
+@pytest.mark.parametrize("is_taken", [False, True], ids=["free", "taken by another cleanup"])
+def test_a_lease_that_runs_out_while_a_plan_is_made_is_taken_again_unless_somebody_else_has_it(
+    scene, background, is_taken
+):
+    scene.leave_stale_rows(3)
+    with psycopg.connect(scene.url) as application:
+        application.execute("LOCK TABLE prodtest.plan IN EXCLUSIVE MODE")
+        cleanup = background.submit(clean, scene)
+        wait_until(lambda: waiting_sessions(scene, "prodtest"))
+        scene.world.sql("UPDATE prodtest.lease SET until = now() - interval '1 second'")
+        if is_taken:
+            scene.world.sql("SELECT prodtest.take_lease(gen_random_uuid(), 'somebody else')")
+        application.commit()
+        if is_taken:
+            with pytest.raises(RefusedForSafety, match="lease was lost"):
+                cleanup.result(60)
+        else:
+            assert cleanup.result(60).stop_reason is StopReason.DRAINED
+    assert len(scene.world.archived()) == (0 if is_taken else 6)
     scene.check()
 
 
