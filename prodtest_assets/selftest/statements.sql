@@ -90,6 +90,11 @@ SELECT (SELECT count(*)::int FROM public.users u WHERE u.id = %(row)s) AS presen
 SELECT count(*)::int AS count FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
 WHERE NOT l.granted AND s.datname = current_database()
 
+-- name: sessions
+-- Our sessions on this database.
+SELECT count(*)::int AS count FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'prodtest'
+
 -- name: lift_mark
 UPDATE public.appointments SET is_test_data = false WHERE id = %(row)s
 

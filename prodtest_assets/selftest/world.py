@@ -97,8 +97,9 @@ class World:
     def app(self, name: str, /, **parameters: object) -> list[dict[str, Any]]:
         """Run a statement of `statements.sql` as the application, in a transaction of its own."""
         # Several statements at once may not have parameters.
-        cursor = self.session.execute(statement(name), parameters or None)
-        return cursor.fetchall() if cursor.description else []
+        with self.session.transaction():
+            cursor = self.session.execute(statement(name), parameters or None)
+            return cursor.fetchall() if cursor.description else []
 
     def add_customers(self) -> None:
         """Fill the tables with customers."""

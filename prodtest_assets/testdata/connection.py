@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -78,6 +78,8 @@ class Database:
         name: what `current_database()` says.
         has_schema: whether schema `prodtest` stands here.
         reserved: the numbers that belong to tests.
+        is_stricter: whether this database's transactions are stricter than READ COMMITTED unless they say otherwise.
+            Then ours say so, since a function that waits for a lock must see what was committed meanwhile.
     """
 
     connection: psycopg.Connection[DictRow]
@@ -85,6 +87,7 @@ class Database:
     name: str
     has_schema: bool
     reserved: ReservedNumbers
+    is_stricter: bool = False
 
     def rows(self, statement: str, /, **parameters: object) -> list[DictRow]:
         """The rows of a statement of `queries.sql`.
@@ -108,7 +111,8 @@ class Database:
             ConfigurationError: schema `prodtest` does not stand here.
         """
         places: LiteralString = ", ".join(["%s"] * len(arguments))
-        with translated_errors():
+        isolated = self.connection.transaction() if self.is_stricter else nullcontext()
+        with translated_errors(), isolated:
             row = self.connection.execute(f"SELECT prodtest.{function}({places}) AS value", arguments).fetchone()
         return row["value"] if row else None
 
@@ -147,12 +151,13 @@ def open_database(url: str | None, *, reserved: ReservedNumbers | None = None) -
                 name=str(facts["name"]),
                 has_schema=bool(facts["has_schema"]),
                 reserved=reserved or ReservedNumbers(),
+                is_stricter=bool(facts["is_stricter"]),
             )
 
 
 def _connect(url: str) -> psycopg.Connection[DictRow]:
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             url,
             autocommit=True,
             row_factory=dict_row,
@@ -160,6 +165,8 @@ def _connect(url: str) -> psycopg.Connection[DictRow]:
             prepare_threshold=None,  # a transaction pooler hands prepared statements to strangers
             fallback_application_name="prodtest",
         )
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        return connection
     except psycopg.OperationalError as error:
         raise _connection_error(error, url) from error
     except psycopg.ProgrammingError as error:

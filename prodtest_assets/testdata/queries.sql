@@ -3,7 +3,8 @@
 
 -- name: connection_facts
 -- Which database this is, and whether our schema stands in it.
-SELECT current_database() AS name, to_regclass('prodtest.archived_row') IS NOT NULL AS has_schema
+SELECT current_database() AS name, to_regclass('prodtest.archived_row') IS NOT NULL AS has_schema,
+       current_setting('default_transaction_isolation') <> 'read committed' AS is_stricter
 
 -- name: server_identity
 -- What tells this server and this role from another.

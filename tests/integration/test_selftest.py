@@ -68,10 +68,11 @@ def test_every_promise_is_kept(server, record_property):
     assert leftovers(url) == []
 
 
-def test_a_person_sees_each_promise_as_a_sentence(postgres):
-    result = prodtest("selftest", "--db-url", postgres.url("postgres"), **TEST_MODE)
+def test_a_person_sees_each_promise_as_a_sentence_also_where_transactions_are_stricter_by_default(postgres):
+    stricter = {"PGOPTIONS": r"-c default_transaction_isolation=repeatable\ read"}
+    result = prodtest("selftest", "--db-url", postgres.url("postgres"), **TEST_MODE, **stricter)
     lines = result.out.splitlines()
-    assert result.code == 0
+    assert result.code == 0, result.out
     for promise in all_promises():
         assert sum(promise.sentence in line for line in lines) == 1
     assert "promises kept" in lines[-1]

@@ -6,7 +6,7 @@ import sys
 import time
 
 from prodtest_assets.selftest.registry import promise
-from prodtest_assets.selftest.world import World, expect, result_of, statement
+from prodtest_assets.selftest.world import World, expect, result_of, statement, wait_until
 from prodtest_assets.testdata.models import Policy
 
 _KILLS = 5
@@ -71,12 +71,15 @@ def two_cleanups_share(world: World) -> None:
 def killed_cleanup_loses_nothing(world: World) -> None:
     """`kill -9` at several moments; the next cleanup finishes the work."""
     rows: list[int] = []
+    sessions = world.app("sessions")[0]["count"]
     for kill in range(_KILLS):
         rows += [world.book() for _ in range(6)]
         _kill_a_cleanup(world, after_seconds=0.015 * kill)
         places = world.app("places", rows=rows)
         strays = [place["id"] for place in places if place["present"] + place["archived"] != 1]
         expect(not strays, f"after kill {kill + 1}, {len(strays)} of {len(rows)} rows are in no place or in two")
+        # The server notices only at the end of a statement that nobody waits for it any more.
+        wait_until(lambda: world.app("sessions")[0]["count"] <= sessions, "the killed cleanup's session goes on")
         world.app("let_lease_end")
     world.clean()
     expect(all(world.is_archived(row) for row in rows), "the next cleanup did not finish the work")
