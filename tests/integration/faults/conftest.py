@@ -87,3 +87,12 @@ def scene(world: BookingWorld) -> Iterator[Scene]:
         yield Scene(world, app)
     finally:
         app.connection.close()
+
+
+_LONG = pytest.param(True, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(4 * 3600)])
+
+
+@pytest.fixture(params=[pytest.param(False, id="short"), _LONG])
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that tries something many times takes hours for it; that form runs with --soak only."""
+    return bool(request.param)

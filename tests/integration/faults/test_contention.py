@@ -148,11 +148,11 @@ class Rush:
                 self.count("rows archived", report.total)
 
 
-def test_a_rush_of_bookings_cancellations_and_flipping_marks_loses_nothing(scene, request, background, record_property):
-    rush = Rush(scene, 300 if request.config.getoption("--soak") else 5)
+def test_a_rush_of_bookings_cancellations_and_flipping_marks_loses_nothing(scene, is_long, background, record_property):
+    rush = Rush(scene, 300 if is_long else 5)
 
     def work(place: int) -> RandomApplication:
-        rng, anybody = Random(place), RandomApplication(open_application(scene.url, first=20_000 * (place + 1)))
+        rng, anybody = Random(place), RandomApplication(open_application(scene.url, first=30_000 * place + 10_000))
         with anybody.app.connection:
             anybody.begin()
             while not rush.is_over():

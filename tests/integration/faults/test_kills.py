@@ -24,8 +24,8 @@ def messages_of_a_whole_cleanup(scene, forking, wire) -> int:
 
 
 @pytest.mark.parametrize("is_delivered", [False, True], ids=["before", "after"])
-def test_a_cleanup_killed_at_any_message_leaves_every_row_in_one_place(scene, request, record_property, is_delivered):
-    rounds, stride = (25, 1) if request.config.getoption("--soak") else (1, 3)
+def test_a_cleanup_killed_at_any_message_leaves_every_row_in_one_place(scene, is_long, record_property, is_delivered):
+    rounds, stride = (25, 1) if is_long else (1, 3)
     tried = kills = 0
     with forks() as forking, wire_to(scene.url) as wire:
         messages = messages_of_a_whole_cleanup(scene, forking, wire)
@@ -50,8 +50,8 @@ def _kill(children) -> None:
     children[0].kill()
 
 
-def test_a_cleanup_killed_at_any_moment_leaves_every_row_in_one_place(scene, request, record_property):
-    kills = 3_000 if request.config.getoption("--soak") else 15
+def test_a_cleanup_killed_at_any_moment_leaves_every_row_in_one_place(scene, is_long, record_property):
+    kills = 3_000 if is_long else 15
     rng = random.Random(20301)
     killed = 0
     with forks() as forking:

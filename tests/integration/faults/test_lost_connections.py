@@ -23,9 +23,9 @@ def clean_over(scene, wire) -> None:
 
 
 @pytest.fixture
-def stride(request) -> int:
+def stride(is_long) -> int:
     """Every message in the long form, every fourth one in the short."""
-    return 1 if request.config.getoption("--soak") else 4
+    return 1 if is_long else 4
 
 
 def at_messages(scene, wire, places, act, **how) -> list[ProdtestError]:
