@@ -2,13 +2,13 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import psycopg
 from psycopg import sql
 
-from prodtest_assets.errors import RefusedForSafety, Unreachable
+from prodtest_assets.errors import ConfigurationError, RefusedForSafety, Unreachable
 from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.scratch import with_login
 from prodtest_assets.selftest.world import NotTested, World, expect, filled, statement
@@ -130,12 +130,10 @@ def _session_of(world: World, login: str) -> Iterator[Database]:
         # Only its hash travels, so that no log of the server's can show it.
         scrambled = connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()
         connection.execute(filled("set_password", role=sql.Identifier(login), password=sql.Literal(scrambled)))
-    try:
-        opened = open_database(with_login(world.url, login, password), reserved=world.reserved)
-        database = opened.__enter__()
-    except Unreachable as error:
-        raise NotTested("the server lets no new role log in (pg_hba.conf)") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            url = with_login(world.url, login, password)
+            database = stack.enter_context(open_database(url, reserved=world.reserved))
+        except (ConfigurationError, Unreachable) as error:
+            raise NotTested("the server lets no new role log in by password (pg_hba.conf)") from error
         yield database
-    finally:
-        opened.__exit__(None, None, None)
