@@ -66,6 +66,7 @@ class _Round:
 
     bare: float
     archiving: float
+    planning: float
     ours: CleanupFigures
     longest_transaction: float
 
@@ -91,6 +92,7 @@ def _time_results(rounds: Sequence[_Round], what: str) -> list[Result]:
     return [
         Result(f"drain {what}", middle.ours.seconds, "s", middle.bare, bare, _DRAIN_BOUND, f"ratios {ratios}"),
         Result("archive and predicate alone", archiving, "s", middle.bare, bare, _ARCHIVE_BOUND),
+        Result("of the drain, planning", middle.planning, "s", middle.bare, bare),
     ]
 
 
@@ -109,7 +111,9 @@ def _cost_results(rounds: Sequence[_Round], small: int, large: int, customers: i
 
 def _measure_round(server: PostgresServer, template: str) -> _Round:
     with _copy(server, template) as url:
+        started = time.monotonic()
         batches = _batches(url)
+        planning = time.monotonic() - started
         bare = _run_batches(url, batches, _BARE)
     with _copy(server, template) as url:
         archiving = _run_batches(url, batches, _ARCHIVING)
@@ -118,7 +122,7 @@ def _measure_round(server: PostgresServer, template: str) -> _Round:
     planned = sum(len(batch.ids) for batch in batches)
     if ours.rows != planned:
         raise RuntimeError(f"the cleanup removed {ours.rows} of {planned} rows: {ours.stop_reason}")
-    return _Round(bare, archiving, ours, max(longest, default=0.0))
+    return _Round(bare, archiving, planning, ours, max(longest, default=0.0))
 
 
 @contextmanager
