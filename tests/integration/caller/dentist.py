@@ -55,6 +55,8 @@ class Dentist:
             signature = request.headers.get("X-Twilio-Signature", "")
             if not RequestValidator(TOKEN).validate(str(request.url), posted, signature):
                 return Response("not signed", 403, media_type="text/plain")
+            if step == self._menu and not {"CallSid", "From"} <= fields.keys():
+                return Response("no call", 400, media_type="text/plain")
             key = request.cookies.get("visit", "") or secrets.token_hex(8)
             answer = step(fields, self._sessions.setdefault(key, {}))
             answer.set_cookie("visit", key, path="/")

@@ -1,6 +1,7 @@
 """The dentist's database: the two tables of the contract, written in another way than the sandbox does.
 
-A returning caller keeps their profile, the length stands where the contract wants it, and no row is ever marked.
+A returning caller keeps their profile, the status is another word, and no row is marked unless the practice has
+learnt to.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,14 @@ ZONE = ZoneInfo("America/New_York")
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """Keeps visits in a database."""
+    """Keeps visits in a database.
+
+    Attributes:
+        marks: it marks what test callers book; their numbers tell them.
+    """
 
     url: str
+    marks: bool = False
 
     def book(self, visit: dict[str, object]) -> None:
         """Store a visit as its caller described it."""
@@ -28,8 +34,14 @@ class Practice:
             ).fetchone()
             assert user is not None
             connection.execute(
-                "INSERT INTO appointments (user_id, starts_at, duration_min, status) VALUES (%s, %s, %s, 'confirmed')",
-                (user[0], start_of(str(visit["day"]), str(visit["time"])), visit["minutes"]),
+                "INSERT INTO appointments (user_id, starts_at, duration_min, status, is_test_data)"
+                " VALUES (%s, %s, %s, 'confirmed', %s)",
+                (
+                    user[0],
+                    start_of(str(visit["day"]), str(visit["time"])),
+                    visit["minutes"],
+                    self.marks and "55501" in str(visit["from"]),
+                ),
             )
 
 

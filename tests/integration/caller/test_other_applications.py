@@ -17,7 +17,7 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.offenders import unmarked_rows
 from tests.booking_world import BookingWorld
-from tests.suites import BOOKING_FLOW, run_suite
+from tests.suites import BOOKING_FLOW, CALL_SCENARIOS, TWILIO_SIMULATION, run_suite
 
 from .conftest import ListLedger
 from .dentist import TOKEN, Dentist
@@ -30,6 +30,18 @@ START = datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 def wish(seed: int = 1) -> Persona:
     return Persona("patient", draw_start(datetime.now(UTC), ZONE, random.Random(seed)))
+
+
+def settings_for(world: BookingWorld, target: Target) -> dict[str, str]:
+    """The environment in which a suite calls `target`."""
+    return {
+        "PRODUCTION_DB_URL": world.url,
+        "PRODUCTION_DB_TEST_MODE": "true",
+        "PRODUCTION_TEST_URL": target.base_url,
+        "PRODTEST_VOICE_PATH": target.voice_path,
+        "PRODTEST_TIME_ZONE": ZONE.key,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+    }
 
 
 @pytest.fixture
@@ -87,15 +99,8 @@ def test_fifty_calls_to_another_application_are_each_led_to_their_own_row(world:
 def test_the_suites_report_an_application_that_marks_nothing_as_red(
     world: BookingWorld, dentist: Target, tmp_path: Path
 ) -> None:
-    settings = {
-        "PRODUCTION_DB_URL": world.url,
-        "PRODUCTION_DB_TEST_MODE": "true",
-        "PRODUCTION_TEST_URL": dentist.base_url,
-        "PRODTEST_VOICE_PATH": dentist.voice_path,
-        "PRODTEST_TIME_ZONE": ZONE.key,
-        "TWILIO_AUTH_TOKEN": TOKEN,
-    }
-    result = run_suite(BOOKING_FLOW, tmp_path, settings, "-k", "data_accuracy or complete_booking or concurrent")
+    tests = "data_accuracy or complete_booking or concurrent"
+    result = run_suite(BOOKING_FLOW, tmp_path, settings_for(world, dentist), "-k", tests)
 
     assert result.outcomes == {
         "test_complete_booking_saves_to_database": "passed",
@@ -105,6 +110,19 @@ def test_the_suites_report_an_application_that_marks_nothing_as_red(
     assert "mark: expected is_test_data = true, stored is_test_data = false" in str(result.messages)
     assert "; " not in result.messages["test_appointment_data_accuracy"].splitlines()[0]
     assert len(world.sql("SELECT 1 FROM users")) == 1
+
+
+@pytest.mark.parametrize("suite", [CALL_SCENARIOS, TWILIO_SIMULATION], ids=["scenarios", "webhooks"])
+def test_the_suites_pass_on_another_application_that_has_learnt_to_mark(
+    world: BookingWorld, serve: Serve, tmp_path: Path, suite: Path
+) -> None:
+    url = serve(Dentist(Practice(world.url, marks=True).book).app())
+    target = Target(url, "/ivr", auth_token=TOKEN, zone=ZONE)
+
+    result = run_suite(suite, tmp_path, settings_for(world, target))
+
+    assert set(result.outcomes.values()) == {"passed"}, result.output
+    assert world.sql("SELECT 1 FROM users") == []
 
 
 KNOWN = {
