@@ -12,10 +12,10 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import drain, latency, snapshot, startup
+from benchmarks import caller, drain, latency, snapshot, startup
 from benchmarks.result import Result
 
-_PARTS = {"drain": drain, "latency": latency, "snapshot": snapshot, "startup": startup}
+_PARTS = {"caller": caller, "drain": drain, "latency": latency, "snapshot": snapshot, "startup": startup}
 
 
 def main() -> int:

@@ -1,14 +1,24 @@
 """The call scenarios and the provider's webhooks: green on healthy applications, red on each fault."""
 
+import secrets
 import time
 from pathlib import Path
 
 import pytest
 
+from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.sandbox.seed import seed_customers
 from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.connection import open_database
-from tests.suites import CALL_SCENARIOS, TWILIO_SIMULATION, SuiteResult, nothing_left_behind, run_suite, settings_for
+from tests.suites import (
+    CALL_SCENARIOS,
+    PRODUCTION,
+    TWILIO_SIMULATION,
+    SuiteResult,
+    nothing_left_behind,
+    run_suite,
+    settings_for,
+)
 
 _SECRETS = {"TWILIO_AUTH_TOKEN": "the sandbox's token", "PRODUCTION_API_KEY": "the sandbox's key"}
 ONE_BY_ONE = {
@@ -130,3 +140,18 @@ def test_no_caller_s_name_or_number_stands_in_the_report(sandbox_url: str, tmp_p
     assert [
         call for call in calls if call["caller_name"] in result.output or call["caller_number"] in result.output
     ] == []
+
+
+def test_no_test_passes_when_the_application_s_database_is_switched_off(
+    postgres: PostgresServer, migrated_template: str, sandbox_url: str, tmp_path: Path
+) -> None:
+    name = f"booking_test_{secrets.token_hex(4)}"
+    with running_app(postgres.create_database(name, template=migrated_template), auth_token="token") as app:
+        postgres.drop_database(name)
+        with nothing_left_behind(sandbox_url):
+            settings = settings_for(sandbox_url, app) | {"TWILIO_AUTH_TOKEN": "token"}
+            result = run_suite(PRODUCTION, tmp_path, settings)
+
+    assert result.named("passed", "skipped") == set()
+    assert len(result.outcomes) > 30
+    assert "500" in result.messages["test_quick_booking"]
