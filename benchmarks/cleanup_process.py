@@ -77,7 +77,11 @@ def stop_cleanup(cleanup: subprocess.Popen[str]) -> None:
 
 def figures_of(process: subprocess.Popen[str]) -> CleanupFigures:
     """Wait for a cleanup to end. Raises `RuntimeError` when it failed."""
-    out, _ = process.communicate()
+    try:
+        out, _ = process.communicate()
+    except BaseException:
+        stop_cleanup(process)
+        raise
     if process.returncode:
         raise RuntimeError(f"the cleanup failed with exit code {process.returncode}")
     return CleanupFigures(**json.loads(out))

@@ -11,6 +11,7 @@ from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_a_million_stale_rows_go_and_no_customer_is_touched(postgres, record_property):
     name = f"many_rows_{secrets.token_hex(4)}_test"
     url = make_database(postgres, name, customers=100_000, tests=1_333_340)
