@@ -51,6 +51,7 @@ class Answer:
     redirects: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1024)
 def resolve(base: httpx.URL, reference: str) -> httpx.URL:
     """Turn an action or a Redirect into an address.
 
