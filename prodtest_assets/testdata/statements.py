@@ -20,6 +20,18 @@ _DIGITS = (
     f"CASE WHEN length({_BARE}) = 11 AND left({_BARE}, 1) = '1' THEN substr({_BARE}, 2) "
     f"WHEN length({_BARE}) = 13 AND left({_BARE}, 3) = '001' THEN substr({_BARE}, 4) ELSE {_BARE} END"
 )
+# A function whose result has changed cannot be replaced. Those that an index or a trigger needs stay.
+_DROP_FUNCTIONS = """DO $$
+DECLARE
+    ours text;
+BEGIN
+    FOR ours IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'prodtest'::regnamespace
+                AND p.proname NOT IN ('is_reserved_number', 'are_reserved_digits')
+                AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgfoid = p.oid) LOOP
+        EXECUTE 'DROP FUNCTION ' || ours;
+    END LOOP;
+END
+$$;"""
 _WITH_SCHEMA = {
     "digits": _DIGITS,
     "reserved_digits": "prodtest.are_reserved_digits($)",
@@ -81,7 +93,7 @@ def functions() -> LiteralString:
     files_in_order = sorted(entry.name for entry in _folder().joinpath("functions").iterdir())
     text = "\n".join(_read(f"functions/{name}") for name in files_in_order if name.endswith(".sql"))
     # The bodies name each other, so they can only be checked when all of them stand.
-    return "SET LOCAL check_function_bodies = off;\n" + _fill(text, _IN_FUNCTIONS | _WITH_SCHEMA)
+    return f"SET LOCAL check_function_bodies = off;\n{_DROP_FUNCTIONS}\n" + _fill(text, _IN_FUNCTIONS | _WITH_SCHEMA)
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

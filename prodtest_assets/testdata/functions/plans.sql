@@ -18,7 +18,8 @@ BEGIN
         FROM judged WHERE goes
     ),
     batched AS (
-        SELECT *, (row_number() OVER (PARTITION BY table_oid, verdict ORDER BY id) - 1) / p_batch_size AS batch
+        -- The rows of one user side by side: every batch looks at all rows of its users.
+        SELECT *, (row_number() OVER (PARTITION BY table_oid, verdict ORDER BY owner, id) - 1) / p_batch_size AS batch
         FROM ranked WHERE p_limit IS NULL OR place <= p_limit
     ),
     stored AS (
@@ -47,7 +48,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION prodtest.judge(
     p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[]
-) RETURNS TABLE (table_oid regclass, id bigint, verdict text, aged_from timestamptz)
+) RETURNS TABLE (table_oid regclass, id bigint, owner bigint, verdict text, aged_from timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
 #variable_conflict use_column
 DECLARE
@@ -56,9 +57,9 @@ DECLARE
     v_named_users bigint[] := p_named_users;
 BEGIN
     RETURN QUERY WITH {sources}, {judged_appointments}, {judged_users}
-    SELECT 'public.appointments'::regclass, j.id, j.verdict, j.aged_from FROM judged j
+    SELECT 'public.appointments'::regclass, j.id, j.user_id, j.verdict, j.aged_from FROM judged j
     UNION ALL
-    SELECT 'public.users'::regclass, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
+    SELECT 'public.users'::regclass, u.id, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
     FROM judged_user u WHERE u.verdict <> 'in_use';
 END
 $$;

@@ -66,11 +66,14 @@ BEGIN
         SELECT array_agg(l.id) INTO v_ids FROM (
             SELECT u.id FROM public.users u WHERE u.id = ANY (p_ids) ORDER BY u.id FOR UPDATE SKIP LOCKED) l;
     END IF;
-    v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call);
-    WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
-    SELECT array_agg(j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
-    AND j.id <> ALL (v_blocked);
-    PERFORM prodtest.archive_children(p_cleanup, 'public.users'::regclass, v_ids);
+    IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.users'::regclass)
+               WHERE child <> 'public.appointments'::regclass) THEN
+        v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call);
+        WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
+        SELECT array_agg(j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
+        AND j.id <> ALL (v_blocked);
+        PERFORM prodtest.archive_children(p_cleanup, 'public.users'::regclass, v_ids);
+    END IF;
     WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id},
     gone AS (
         DELETE FROM public.users u USING judged_user j
