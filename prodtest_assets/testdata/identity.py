@@ -3,6 +3,9 @@
 North America reserves the line numbers 555-0100 to 555-0199 of every geographic area code for fiction; of the
 toll-free codes only 800-555-0199. Source: ATIS-0300115, "NPA/NXX 555 Line Number Reference Document", and
 NANPA, https://www.nanpa.com (555 line numbers).
+
+The United Kingdom reserves ranges for drama in several areas. Source: Ofcom, "Telephone numbers for use in TV and
+radio drama programmes", https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama.
 """
 
 import random
@@ -14,6 +17,26 @@ from prodtest_assets.errors import ConfigurationError
 
 FICTION_PATTERN = "(?!8(00|22|33|44|55|66|77|88))[2-9][0-8][0-9]55501[0-9]{2}|8005550199"
 _WIDEST_RANGE = 100_000
+# Ranges that PRODTEST_RESERVED_NUMBERS may call by name, both ends included.
+NAMED_RANGES = {
+    "uk-drama": (
+        "+441134960000-+441134960999",  # Leeds
+        "+441144960000-+441144960999",  # Sheffield
+        "+441154960000-+441154960999",  # Nottingham
+        "+441164960000-+441164960999",  # Leicester
+        "+441174960000-+441174960999",  # Bristol
+        "+441214960000-+441214960999",  # Birmingham
+        "+441314960000-+441314960999",  # Edinburgh
+        "+441414960000-+441414960999",  # Glasgow
+        "+441514960000-+441514960999",  # Liverpool
+        "+441614960000-+441614960999",  # Manchester
+        "+441632960000-+441632960999",  # no area
+        "+442079460000-+442079460999",  # London
+        "+443069990000-+443069990999",  # the whole country
+        "+447700900000-+447700900999",  # mobile
+        "+448081570000-+448081570999",  # freephone
+    )
+}
 _AREA_CODES = (
     "201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251 "
     "252 253 254 256 260 262 267 269 270 281 301 302 303 304 305 307 308 309 310 312 313 314 315 316 317 318 319 "
@@ -44,13 +67,14 @@ class ReservedNumbers:
         """The fiction numbers and a team's own.
 
         Args:
-            ranges: `LOW-HIGH` in international form, both ends included (`+447700900000-+447700900999`), or
-                one number.
+            ranges: `LOW-HIGH` in international form, both ends included (`+447700900000-+447700900999`), one
+                number, or a name of `NAMED_RANGES`.
 
         Raises:
             ConfigurationError: a range is not of that form, or so wide that customers may live in it.
         """
-        return cls(f"^({'|'.join([FICTION_PATTERN, *map(_range_pattern, ranges)])})$")
+        spelled_out = [part for text in ranges for part in NAMED_RANGES.get(text.lower(), (text,))]
+        return cls(f"^({'|'.join([FICTION_PATTERN, *map(_range_pattern, spelled_out)])})$")
 
     def covers(self, number: str) -> bool:
         """Whether `number`, in any spelling, is reserved for tests."""

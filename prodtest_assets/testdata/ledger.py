@@ -7,6 +7,7 @@ A `RunLedger` leads one run: it opens it, beats its heart, writes its calls and 
 import random
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,7 @@ _CANARY_SECONDS = 60.0
 _ROW_SECONDS = 3.0
 _POLL_SECONDS = 0.05
 _DRAWS = 50
+_MOST_DRAWS = 100_000
 _CANARY_AWAITED = "PT005"
 
 
@@ -71,6 +73,8 @@ class RunLedger:
         self._resources = ExitStack()
         self._ended = threading.Event()
         self._canary: str | None = None
+        self._drawn: set[str] = set()
+        self._drawing = threading.Lock()
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
@@ -120,7 +124,7 @@ class RunLedger:
             RefusedForSafety: the given number is not reserved for tests.
         """
         for _ in range(_DRAWS):
-            opened = OpenedCall(f"CA{uuid4().hex}", number or draw_number(self._rng), name or draw_name(self._rng))
+            opened = OpenedCall(f"CA{uuid4().hex}", number or self._draw(draw_number), name or self._draw(draw_name))
             try:
                 self._open_when_canary_is_home(opened, persona, requested_start)
             except NumberTaken:
@@ -130,6 +134,16 @@ class RunLedger:
             self._canary = self._canary or opened.call_sid
             return opened
         raise NumberTaken(f"{_DRAWS} numbers and names in a row are taken: clean up, or reserve more numbers")
+
+    def _draw(self, draw: Callable[[random.Random], str]) -> str:
+        """A number or a name that this run has not used: no two of its callers are the same person."""
+        with self._drawing:
+            for _ in range(_MOST_DRAWS):
+                drawn = draw(self._rng)
+                if drawn not in self._drawn:
+                    self._drawn.add(drawn)
+                    return drawn
+        raise NumberTaken("this run has used up the numbers that it may draw: split it into several")
 
     def _open_when_canary_is_home(self, opened: OpenedCall, persona: str, requested_start: datetime) -> None:
         while True:

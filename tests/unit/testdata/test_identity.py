@@ -57,6 +57,14 @@ def test_a_range_that_is_none_is_refused_by_name(text):
         ReservedNumbers.with_ranges([text])
 
 
+def test_the_british_drama_numbers_are_reserved_when_they_are_named():
+    numbers = ReservedNumbers.with_ranges(["uk-drama"])
+    assert numbers.covers("+44 7700 900123")
+    assert numbers.covers("+44 20 7946 0999")
+    assert not numbers.covers("+44 20 7946 1000")
+    assert not ReservedNumbers().covers("+447700900123")
+
+
 def test_the_north_american_one_does_not_count():
     assert digits("+1 (212) 555-0147") == digits("2125550147") == "2125550147"
 
