@@ -29,7 +29,6 @@ def phone(world: BookingWorld, calls: int, at_once: int) -> None:
             key=f"caller {place}",
             start=draw_start(now, UTC, rng, duration_min=minutes),
             duration_min=minutes,
-            number=f"+1{202 + place // 100}55501{place % 100:02}",
             use_keypad=place % 3 == 0,
         )
         for place, minutes in enumerate(lengths)
