@@ -127,7 +127,7 @@ def test_a_fault_turns_its_check_red_and_the_second_of_two_waits_for_its_turn(ch
         assert "waiting" in waiting.stderr.readline()
     result = end(waiting)
     assert result.code == 1
-    assert "no_unmarked_test_rows: 1" in result.out
+    assert "✘ no_unmarked_test_rows" in result.out
     last = result.out.splitlines()[-8:]
     assert any("residue: 0" in line for line in last)
     assert any("customers:" in line and line.endswith(" 0 changed") for line in last)
