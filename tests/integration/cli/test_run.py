@@ -100,7 +100,7 @@ def test_a_run_creates_the_schema_it_needs(sandbox_url: str) -> None:
 
 def test_a_failed_test_is_exit_1_and_is_cleaned_up_all_the_same(sandbox_url: str) -> None:
     with running_app(sandbox_url, faults=["wrong-time"]) as app, untouched(sandbox_url):
-        result = prodtest("run", "--verbose", "-k", "accuracy", **settings(sandbox_url, app.url))
+        result = prodtest("run", "--verbose", "-k", "appointment_data_accuracy", **settings(sandbox_url, app.url))
     assert result.code == 1
     assert "0 passed, 1 failed" in result.out
     assert "of this run left: 0" in result.out
