@@ -22,7 +22,7 @@ demo: install
 	@$(BIN)/prodtest demo
 
 test: install
-	@$(CLEAN_ENV) $(BIN)/python -m pytest
+	@$(CLEAN_ENV) $(BIN)/python -m pytest $(TESTARGS)
 
 lint: install
 	$(BIN)/ruff check .

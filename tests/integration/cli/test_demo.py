@@ -121,6 +121,7 @@ def test_it_is_green_says_what_it_did_in_json_and_leaves_nothing_running(checkou
 
 
 def test_a_fault_turns_its_check_red_and_the_second_of_two_waits_for_its_turn(checkout: Path) -> None:
+    (checkout / ".prodtest").mkdir(mode=0o755, exist_ok=True)
     with held(checkout / ".prodtest" / "demo.lock", 5):
         waiting = start(checkout, "--fault", "forget-mark")
         assert waiting.stderr is not None
