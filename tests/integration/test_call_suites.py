@@ -104,6 +104,7 @@ def test_each_fault_turns_the_scenarios_red_and_names_field_and_values(
     assert all(said in result.messages[name] for name in red), result.messages
 
 
+@pytest.mark.soak
 def test_a_line_that_goes_dead_is_told_once_and_nobody_calls_again(sandbox_url: str, tmp_path: Path) -> None:
     result = run(CALL_SCENARIOS, sandbox_url, tmp_path, "-k", "quick_booking or peak", faults=("drop-call",))
 
@@ -112,6 +113,7 @@ def test_a_line_that_goes_dead_is_told_once_and_nobody_calls_again(sandbox_url: 
     assert "the first call of the run left no row in this database" in result.messages["test_peak_hour"]
 
 
+@pytest.mark.soak
 def test_a_slow_application_fails_the_rush_and_says_how_slow_it_was(sandbox_url: str, tmp_path: Path) -> None:
     result = run(CALL_SCENARIOS, sandbox_url, tmp_path, "-k", "peak", faults=("slow",))
 
@@ -119,6 +121,7 @@ def test_a_slow_application_fails_the_rush_and_says_how_slow_it_was(sandbox_url:
     assert "seconds: expected less than 3 a call on average, took 1" in result.messages["test_peak_hour"]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", ["server-error", "broken-twiml"])
 def test_an_application_that_answers_nonsense_fails_every_test_at_once(
     sandbox_url: str, tmp_path: Path, fault: str

@@ -138,6 +138,7 @@ def test_an_application_that_answers_nonsense_turns_every_test_red_and_is_called
         assert len(database.rows("calls_of_run", run_id=result.run_id)) == 1
 
 
+@pytest.mark.soak
 def test_an_internal_error_of_the_application_is_named(sandbox_url: str, tmp_path: Path) -> None:
     result = run_with_fault(sandbox_url, tmp_path, "server-error", "-k", "test_complete_booking")
 
