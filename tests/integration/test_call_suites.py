@@ -123,14 +123,14 @@ def test_a_slow_application_fails_the_rush_and_says_how_slow_it_was(sandbox_url:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("fault", ["server-error", "broken-twiml"])
-def test_an_application_that_answers_nonsense_fails_every_test_at_once(
+def test_an_application_that_answers_nonsense_fails_every_test_after_one_wait(
     sandbox_url: str, tmp_path: Path, fault: str
 ) -> None:
     began = time.monotonic()
     result = run(TWILIO_SIMULATION, sandbox_url, tmp_path, faults=(fault,))
 
     assert result.named("passed", "skipped") == set()
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 120  # the minute in which the first call's row may come, once
 
 
 def test_no_caller_s_name_or_number_stands_in_the_report(sandbox_url: str, tmp_path: Path) -> None:
