@@ -2,18 +2,15 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from prodtest_assets.calendar_events import remove_events
 from prodtest_assets.caller import Call, Clock, Ended, OpenCall, Persona, Target, Turn, draw_start, place_call
 from prodtest_assets.caller.presets import preset_persona
-from prodtest_assets.caller.script import NO_SCRIPT
-from prodtest_assets.caller.script_file import load_script
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, write_rules
 from prodtest_assets.cli.output import shown_url
-from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.pytest_plugin.accuracy import Difference, differences, ending_of
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.settings import Settings
@@ -23,6 +20,7 @@ from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.identity import masked_name, masked_number
 from prodtest_assets.testdata.ledger import RunLedger
 from prodtest_assets.testdata.models import Policy, Scope
+from prodtest_assets.whom_to_call import target_of
 
 _PERSONA = "quick_booking"
 
@@ -50,19 +48,8 @@ class CallPlan:
         Raises:
             ConfigurationError: no address, or the script is wrong.
         """
-        settings = self.settings
-        if settings.test_url is None:
-            raise ConfigurationError("no URL to call")
-        return Target(
-            base_url=settings.test_url,
-            voice_path=settings.voice_path,
-            auth_token=settings.auth_token.get_secret_value() if settings.auth_token else None,
-            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-            timeout=settings.request_timeout,
-            zone=settings.zone,
-            fallback_url=self.fallback_url,
-            status_callback_path=self.status_callback,
-            script=load_script(settings.call_script) if settings.call_script else NO_SCRIPT,
+        return replace(
+            target_of(self.settings), fallback_url=self.fallback_url, status_callback_path=self.status_callback
         )
 
     def caller(self, target: Target) -> Persona:

@@ -6,14 +6,15 @@ from functools import cached_property
 
 import httpx
 
-from prodtest_assets.caller import CallScript, Target, load_script
+from prodtest_assets.caller import Target
 from prodtest_assets.caller.wire import new_client
-from prodtest_assets.errors import ConfigurationError, ProdtestError
+from prodtest_assets.errors import ProdtestError
 from prodtest_assets.google_calendar import Calendar, open_calendar
 from prodtest_assets.settings import Settings, load_settings
 from prodtest_assets.testdata.connection import Database, open_database
 from prodtest_assets.testdata.guard import WriteRules
 from prodtest_assets.testdata.identity import ReservedNumbers
+from prodtest_assets.whom_to_call import target_of
 
 
 class Deployment:
@@ -50,18 +51,7 @@ class Deployment:
     @cached_property
     def target(self) -> Target:
         """Whom the caller phones. Raises `ConfigurationError` without a URL, or when the call script is wrong."""
-        settings = self.settings
-        if settings.test_url is None:
-            raise ConfigurationError("no application: set PRODUCTION_TEST_URL")
-        return Target(
-            base_url=settings.test_url,
-            voice_path=settings.voice_path,
-            auth_token=settings.auth_token.get_secret_value() if settings.auth_token else None,
-            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-            timeout=settings.request_timeout,
-            zone=settings.zone,
-            script=load_script(settings.call_script) if settings.call_script else CallScript(),
-        )
+        return target_of(self.settings)
 
     @property
     def shown_target(self) -> str:
