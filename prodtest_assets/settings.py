@@ -1,92 +1,168 @@
 """The only reader of the environment.
 
-Every setting stands here once, with its default and its meaning; the table in `README.md` says the same.
+Every setting stands here once, with its default, its bounds and its meaning; `documented()` lists them for readers.
 """
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from types import MappingProxyType
+from typing import Annotated, Any, NoReturn, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+import msgspec
 
 from prodtest_assets.errors import ConfigurationError
 
+_ENV_FILE = Path(".env")
 _LONGEST_RETENTION_HOURS = 24 * 366 * 10
+_LONGEST_ARCHIVE_DAYS = 366 * 100
+_WORDS = {
+    "yes": "true",
+    "on": "true",
+    "y": "true",
+    "t": "true",
+    "no": "false",
+    "off": "false",
+    "n": "false",
+    "f": "false",
+}
 
 
-def _setting(name: str, *aliases: str) -> AliasChoices:
-    return AliasChoices(name, *aliases)
+class Secret:
+    """A text that never prints itself, and that no copy or pickle takes along."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The text."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
 
 
-class Settings(BaseSettings):
-    """What the environment and `.env` say. Secrets are `SecretStr`, so that they never print themselves."""
+def _setting(*names: str, means: str, default: str | None = None, **bounds: Any) -> msgspec.Meta:
+    """What is known of a setting.
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        extra="ignore",
-        env_ignore_empty=True,
-        populate_by_name=True,
-        hide_input_in_errors=True,
+    Args:
+        names: in the environment; the first that is set wins.
+        means: what stands in the documentation.
+        default: in words, where the value does not say it.
+        bounds: `gt`, `ge`, `le`.
+    """
+    return msgspec.Meta(description=means, extra={"names": names, "default": default}, **bounds)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment and `.env` say."""
+
+    db_url: Annotated[
+        Secret | None,
+        _setting(
+            "PRODUCTION_DB_URL",
+            means="the booking database; `postgresql://`, `postgres://`, `postgresql+asyncpg://`, `+psycopg`, "
+            "`+psycopg2`",
+        ),
+    ] = None
+    test_mode: Annotated[bool, _setting("PRODUCTION_DB_TEST_MODE", means="must be true before anything is written")] = (
+        False
     )
+    allow_database: Annotated[
+        str | None,
+        _setting(
+            "PRODTEST_ALLOW_DATABASE",
+            means="the exact name of a database that is allowed although its name does not say test",
+        ),
+    ] = None
+    expected_system_id: Annotated[
+        str | None,
+        _setting("PRODTEST_EXPECTED_SYSTEM_ID", means="when set, the PostgreSQL system identifier must match as well"),
+    ] = None
+    auto_cleanup: Annotated[bool, _setting("TEST_DATA_AUTO_CLEANUP", means="each test removes what it made")] = True
+    retention_hours: Annotated[
+        float,
+        _setting("TEST_DATA_RETENTION_HOURS", means="older test rows are stale", gt=0, le=_LONGEST_RETENTION_HOURS),
+    ] = 24
+    max_delete: Annotated[
+        int,
+        _setting(
+            "PRODTEST_MAX_DELETE", means="a plan that needs more rows is refused, unless `--max-delete` is given", ge=0
+        ),
+    ] = 10_000
+    archive_days: Annotated[
+        float,
+        _setting(
+            "PRODTEST_ARCHIVE_DAYS", means="how long deleted rows stay in the archive", gt=0, le=_LONGEST_ARCHIVE_DAYS
+        ),
+    ] = 7
 
-    db_url: SecretStr | None = Field(None, validation_alias=_setting("PRODUCTION_DB_URL"))
-    test_mode: bool = Field(False, validation_alias=_setting("PRODUCTION_DB_TEST_MODE"))
-    allow_database: str | None = Field(None, validation_alias=_setting("PRODTEST_ALLOW_DATABASE"))
-    expected_system_id: str | None = Field(None, validation_alias=_setting("PRODTEST_EXPECTED_SYSTEM_ID"))
-    auto_cleanup: bool = Field(True, validation_alias=_setting("TEST_DATA_AUTO_CLEANUP"))
-    retention_hours: float = Field(
-        24, gt=0, le=_LONGEST_RETENTION_HOURS, validation_alias=_setting("TEST_DATA_RETENTION_HOURS")
-    )
-    max_delete: int = Field(10_000, ge=0, validation_alias=_setting("PRODTEST_MAX_DELETE"))
-    archive_days: float = Field(7, gt=0, validation_alias=_setting("PRODTEST_ARCHIVE_DAYS"))
+    test_url: Annotated[
+        str | None,
+        _setting("PRODUCTION_TEST_URL", "FUNCTION_URL", means="base URL of the deployment under test"),
+    ] = None
+    voice_path: Annotated[str, _setting("PRODTEST_VOICE_PATH", means="where a call starts")] = "/twilio/voice"
+    api_key: Annotated[Secret | None, _setting("PRODUCTION_API_KEY", means="sent as `X-API-Key`")] = None
+    auth_token: Annotated[
+        Secret | None, _setting("TWILIO_AUTH_TOKEN", means="signs the webhooks (`X-Twilio-Signature`)")
+    ] = None
+    request_timeout: Annotated[
+        float, _setting("PRODUCTION_TEST_TIMEOUT", means="seconds for one request", gt=0, le=3600)
+    ] = 30
+    time_zone: Annotated[
+        str,
+        _setting("PRODTEST_TIME_ZONE", means="the zone in which the application understands spoken times"),
+    ] = "UTC"
+    reserved_numbers: Annotated[
+        tuple[str, ...],
+        _setting(
+            "PRODTEST_RESERVED_NUMBERS",
+            means="further numbers that belong to tests, comma-separated: `+447700900000-+447700900999`, "
+            "or `uk-drama` for Ofcom's ranges",
+            default="NANP 555-01xx",
+        ),
+    ] = ()
+    call_script: Annotated[
+        Path | None, _setting("PRODTEST_CALL_SCRIPT", means="TOML rules for the caller, for one's own application")
+    ] = None
+    suite: Annotated[
+        Path | None,
+        _setting("PRODTEST_SUITE", means="the suite that `run` and the job execute", default="`tests/production`"),
+    ] = None
 
-    test_url: str | None = Field(None, validation_alias=_setting("PRODUCTION_TEST_URL", "FUNCTION_URL"))
-    voice_path: str = Field("/twilio/voice", validation_alias=_setting("PRODTEST_VOICE_PATH"))
-    api_key: SecretStr | None = Field(None, validation_alias=_setting("PRODUCTION_API_KEY"))
-    auth_token: SecretStr | None = Field(None, validation_alias=_setting("TWILIO_AUTH_TOKEN"))
-    request_timeout: float = Field(30, gt=0, le=3600, validation_alias=_setting("PRODUCTION_TEST_TIMEOUT"))
-    time_zone: str = Field("UTC", validation_alias=_setting("PRODTEST_TIME_ZONE"))
-    reserved_numbers: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), validation_alias=_setting("PRODTEST_RESERVED_NUMBERS")
-    )
-    call_script: Path | None = Field(None, validation_alias=_setting("PRODTEST_CALL_SCRIPT"))
-    suite: Path | None = Field(None, validation_alias=_setting("PRODTEST_SUITE"))
+    calendar_enabled: Annotated[
+        bool, _setting("GOOGLE_CALENDAR_ENABLED", means="whether calendar events are checked and removed")
+    ] = False
+    calendar_id: Annotated[str | None, _setting("GOOGLE_CALENDAR_ID", means="the calendar")] = None
+    service_account_json: Annotated[
+        Secret | None,
+        _setting("GOOGLE_SERVICE_ACCOUNT_JSON", means="the service account, as JSON or as the path of a file"),
+    ] = None
+    calendar_api_url: Annotated[
+        str | None,
+        _setting("PRODTEST_CALENDAR_API_URL", means="where Google's client finds the API", default="Google's"),
+    ] = None
 
-    calendar_enabled: bool = Field(False, validation_alias=_setting("GOOGLE_CALENDAR_ENABLED"))
-    calendar_id: str | None = Field(None, validation_alias=_setting("GOOGLE_CALENDAR_ID"))
-    service_account_json: SecretStr | None = Field(None, validation_alias=_setting("GOOGLE_SERVICE_ACCOUNT_JSON"))
-    calendar_api_url: str | None = Field(None, validation_alias=_setting("PRODTEST_CALENDAR_API_URL"))
-
-    autostart: bool = Field(False, validation_alias=_setting("PRODTEST_AUTOSTART"))
-    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias=_setting("PRODTEST_ALERT_URLS"))
-
-    @field_validator("reserved_numbers", "alert_urls", mode="before")
-    @classmethod
-    def _split_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("test_url")
-    @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return value.rstrip("/") if value else value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("is not an IANA time zone such as Europe/Berlin") from error
-        return value
-
-    @model_validator(mode="after")
-    def _calendar_is_complete(self) -> Self:
-        if self.calendar_enabled and not self.calendar_id:
-            raise ValueError("GOOGLE_CALENDAR_ENABLED is set, so GOOGLE_CALENDAR_ID must be set too")
-        return self
+    autostart: Annotated[bool, _setting("PRODTEST_AUTOSTART", means="schedules and sensors run from the start")] = False
+    alert_urls: Annotated[
+        tuple[Secret, ...],
+        _setting("PRODTEST_ALERT_URLS", means="where alerts go: Apprise URLs, comma-separated", default="none"),
+    ] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -94,23 +170,133 @@ class Settings(BaseSettings):
         return ZoneInfo(self.time_zone)
 
 
+class SettingDoc(msgspec.Struct, frozen=True):
+    """A setting as a reader needs it.
+
+    Attributes:
+        names: in the environment; the first that is set wins.
+        default: in words or Markdown; `none` where there is none.
+        meaning: in one sentence, without a full stop.
+    """
+
+    names: tuple[str, ...]
+    default: str
+    meaning: str
+
+
+def documented() -> tuple[SettingDoc, ...]:
+    """Every setting there is, in the order in which they are explained."""
+    return tuple(
+        SettingDoc(_names(field), _meta(field).extra["default"] or _in_words(field.default), _meta(field).description)
+        for field in msgspec.structs.fields(Settings)
+    )
+
+
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment and `.env`.
+    """Read the environment and `.env`, in which the environment wins. An empty value is none.
 
     Args:
-        overrides: field values that win over the environment (`db_url=...`), as a command's options do.
+        overrides: field values that win over both (`db_url=...`), as a command's options do; None gives way.
 
     Raises:
         ConfigurationError: a value is missing or wrong; the message names the setting, never its value.
     """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    found = _environment()
+    problems = []
+    for field in msgspec.structs.fields(Settings):
+        value = given.get(field.name, next((found[name] for name in _names(field) if name in found), None))
+        if value is None:
+            continue
+        try:
+            given[field.name] = _converted(field, value)
+        except ValueError as error:
+            problems.append(f"{_names(field)[0]}: {error}")
+    if problems:
+        raise ConfigurationError("; ".join(problems)) from None
+    settings = Settings(**given)
+    if settings.calendar_enabled and not settings.calendar_id:
+        raise ConfigurationError("GOOGLE_CALENDAR_ENABLED is set, so GOOGLE_CALENDAR_ID must be set too")
+    return settings
+
+
+def _environment() -> dict[str, str]:
+    """What is set, by names in capitals: in other spellings they are understood as well."""
+    return {name.upper(): value for name, value in (*_env_file().items(), *os.environ.items()) if value}
+
+
+def _env_file() -> Mapping[str, str | None]:
+    if not _ENV_FILE.is_file():
+        return {}
+    from dotenv import dotenv_values
+
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(problem) for problem in error.errors())) from None
+        return dotenv_values(_ENV_FILE)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{_ENV_FILE} is not text in UTF-8") from None
 
 
-def _explain(problem: object) -> str:
-    details = problem if isinstance(problem, dict) else {}
-    name = str(details["loc"][0]) if details.get("loc") else ""
-    message = str(details.get("msg", "is wrong")).removeprefix("Value error, ")
-    return f"{name}: {message}" if name else message
+def _converted(field: msgspec.structs.FieldInfo, value: object) -> object:
+    """`value` as the field has it. Raises `ValueError` with what is wanted, without the value."""
+    wanted = get_args(field.type)[0]
+    if isinstance(value, str):
+        value = _parts(value) if field.default == () else _bare(value, wanted)
+    try:
+        converted = msgspec.convert(value, field.type, strict=False, dec_hook=lambda kind, text: kind(text))
+    except msgspec.ValidationError:
+        raise ValueError(_wanted(wanted, _meta(field))) from None
+    rule = _RULES.get(field.name)
+    return rule(converted) if rule else converted
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _bare(text: str, wanted: object) -> str:
+    """A number or a yes in the spelling that msgspec reads; anything else as it is."""
+    if wanted is bool:
+        return _WORDS.get(text.strip().lower(), text.strip())
+    return text.strip().replace("_", "") if wanted in (int, float) else text
+
+
+def _wanted(wanted: object, meta: msgspec.Meta) -> str:
+    if wanted is bool:
+        return "must be true or false"
+    bounds = {"above": meta.gt, "at least": meta.ge, "at most": meta.le}
+    limits = " and ".join(f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None)
+    return f"must be a {'whole number' if wanted is int else 'number'}, {limits}" if limits else "is not a text"
+
+
+def _web_address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return url.rstrip("/")
+
+
+def _existing_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not an IANA time zone such as Europe/Berlin") from None
+    return name
+
+
+_RULES: Mapping[str, Callable[[Any], object]] = MappingProxyType(
+    {"test_url": _web_address, "time_zone": _existing_zone}
+)
+
+
+def _meta(field: msgspec.structs.FieldInfo) -> Any:
+    return get_args(field.type)[1]
+
+
+def _names(field: msgspec.structs.FieldInfo) -> tuple[str, ...]:
+    names: tuple[str, ...] = _meta(field).extra["names"]
+    return names
+
+
+def _in_words(default: object) -> str:
+    if default is None:
+        return "none"
+    return str(default).lower() if isinstance(default, bool | int | float) else f"`{default}`"
