@@ -3,13 +3,22 @@
 import sys
 
 
-def main() -> None:
-    """Run the command line of this process, and end it with the documented exit code."""
+def main(door: str | None = None) -> None:
+    """Run the command line of this process, and end it with the documented exit code.
+
+    Args:
+        door: the file name of a tool that offers only some of the commands, as `doors.py` lists them.
+    """
     try:
         # Inside, so that Ctrl-C during the imports ends in one line as well.
-        from prodtest_assets.cli.entry import run
+        from prodtest_assets.cli.entry import prodtest, run
 
-        code = run(sys.argv[1:])
+        group = prodtest
+        if door:
+            from prodtest_assets.cli.doors import DOORS
+
+            group = DOORS[door]
+        code = run(sys.argv[1:], group)
     except KeyboardInterrupt:
         sys.stderr.write("prodtest: interrupted\n")
         code = 130

@@ -28,6 +28,7 @@ _NEEDED = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
     "faults",
     multiple=True,
     metavar="NAME",
+    shell_complete=lambda context, parameter, incomplete: faults_beginning(incomplete),
     help="Let the application misbehave: forget-mark, leave-orphans, wrong-number, wrong-time, double-book, "
     "drop-call, slow, server-error or broken-twiml. Repeatable.",
 )
@@ -49,6 +50,13 @@ def demo(fresh: bool, faults: tuple[str, ...], web: bool, web_port: int, as_json
         show_json(result.document())
     if not result.is_green:
         raise click.exceptions.Exit(1)
+
+
+def faults_beginning(text: str) -> list[str]:
+    """The names of faults that begin so, for a shell that completes one."""
+    from prodtest_assets.sandbox.faults import FAULTS
+
+    return [name for name in FAULTS if name.startswith(text)]
 
 
 def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool, web_port: int | None) -> DemoResult:

@@ -6,13 +6,16 @@ application did not answer, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 
 import importlib
 import io
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 
 from prodtest_assets.cli.interruption import Terminated
 from prodtest_assets.cli.output import discard_output, say
@@ -21,6 +24,8 @@ from prodtest_assets.errors import ProdtestError
 USAGE_EXIT = 2
 INTERRUPTED_EXIT = 130
 TERMINATED_EXIT = 143
+# What a shell sets when it asks for completions: https://click.palletsprojects.com/en/stable/shell-completion/
+_COMPLETE = "_PRODTEST_COMPLETE"
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 # In the order of the help page. A module is imported when its command is wanted, so that none pays for another.
@@ -44,43 +49,62 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports the one that is asked for."""
+    """A group that knows its commands by name and imports the one that is asked for.
+
+    Args:
+        modules: the names, in the order of the help page, and where each command stands as `module:attribute`.
+        attributes: as for any group.
+    """
+
+    def __init__(self, modules: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(context_settings={"help_option_names": ["-h", "--help"]}, **attributes)
+        self._modules = modules
+        self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an unexpected error."))
+        click.version_option(package_name="prodtest-assets", prog_name="prodtest")(self)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the help page."""
-        return list(COMMANDS)
+        return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; None when there is none."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._modules:
             return None
-        module, attribute = COMMANDS[cmd_name].split(":")
+        module, attribute = self._modules[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="prodtest-assets", prog_name="prodtest")
-@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
-def prodtest(debug: bool) -> None:
-    """Book test appointments like a caller would, check what was stored, and leave no trace."""
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names and options that begin so. No command is imported for it: a shell waits for the answer."""
+        names = [name for name in self._modules if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names] or click.Command.shell_complete(self, ctx, incomplete)
 
 
-def run(arguments: Sequence[str]) -> int:
+prodtest = LazyGroup(
+    COMMANDS,
+    name="prodtest",
+    help="Book test appointments like a caller would, check what was stored, and leave no trace.",
+)
+
+
+def run(arguments: Sequence[str], group: click.Group = prodtest) -> int:
     """Run one command.
 
     Args:
         arguments: the command line without the program's name.
+        group: what the program offers; its name is the program's.
 
     Returns:
         The exit code.
     """
     _tolerate_any_terminal()
+    if instruction := os.environ.get(_COMPLETE):
+        return shell_complete(prodtest, {}, "prodtest", _COMPLETE, instruction)
     debug = False
     try:
-        with prodtest.make_context("prodtest", list(arguments)) as context:
+        with group.make_context(group.name, list(arguments)) as context:
             debug = bool(context.params.get("debug"))
-            prodtest.invoke(context)
+            group.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:
         discard_output()
