@@ -11,7 +11,7 @@ from prodtest_assets.caller import Call, Clock, Ended, OpenCall, Persona, Target
 from prodtest_assets.caller.presets import preset_persona
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, write_rules
 from prodtest_assets.cli.output import shown_url
-from prodtest_assets.pytest_plugin.accuracy import Difference, differences, ending_of
+from prodtest_assets.pytest_plugin.accuracy import Difference, compared, differences, ending_of
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
@@ -186,6 +186,8 @@ def try_call(plan: CallPlan, *, listen: Callable[[str], None] | None) -> TriedCa
             call = place_call(persona, target, _Announced(run, mask), clock=clock, on_turn=hear)
             stored = run.stored_booking(call.call_sid)
             wrong = differences(call, stored, target.zone) if stored else ()
+            if stored:
+                run.keep_comparison(call.call_sid, [each.as_json() for each in compared(call, stored, target.zone)])
             tried = TriedCall(call, stored is not None, wrong, None)
             run.finish(
                 "passed" if tried.is_fine else "failed", passed=int(tried.is_fine), failed=int(not tried.is_fine)

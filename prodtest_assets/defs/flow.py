@@ -5,15 +5,20 @@ check `every_production_test_passed` at its end.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
 
 from prodtest_assets.booking_flow import SuiteTest, suite_folder
+from prodtest_assets.defs import columns
+from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.masking import masked, secrets_of
-from prodtest_assets.defs.metadata import markdown_table
+from prodtest_assets.defs.metadata import markdown_table, next_steps, repair
+from prodtest_assets.defs.pictures import Bar, Colour, bars
 from prodtest_assets.defs.resources import BookingDatabase, readable_database, writable_database
+from prodtest_assets.defs.said_and_stored import accuracy_metadata
 from prodtest_assets.defs.suite_process import SuiteRun, run_suite
 from prodtest_assets.defs.verdicts import Bench, Outcome, Verdict
 from prodtest_assets.errors import ProdtestError
@@ -22,6 +27,23 @@ from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.connection import Database
 
 BOOKING_FLOW_RESULTS = dg.AssetKey("booking_flow_results")
+_SECTION = "a-test-failed"
+_SHOWN = 20
+# The schedule runs it each morning; one missed morning is to be seen within the hour.
+_FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
+_COLOURS = {
+    Outcome.PASSED: Colour.FINE,
+    Outcome.SKIPPED: Colour.DOUBTFUL,
+    Outcome.FAILED: Colour.BAD,
+    Outcome.DID_NOT_RUN: Colour.QUIET,
+}
+_DESCRIPTION = """\
+Phones the application like a caller, and compares **what was stored with what was said**, field by field.
+
+- Each test of the suite is a check of its own, with its own history. Any of them can be run alone.
+- The asset does not fail for a test's sake, so that cleanup runs; `every_production_test_passed` turns the run red.
+- Each call stands in the ledger before it is placed, and callers have reserved numbers only.
+"""
 
 
 def booking_flow_asset(tests: Sequence[SuiteTest]) -> dg.AssetsDefinition:
@@ -37,8 +59,12 @@ def booking_flow_asset(tests: Sequence[SuiteTest]) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 BOOKING_FLOW_RESULTS,
                 group_name="booking_flow",
-                kinds={"pytest"},
-                description="Phones the application like a caller and compares what was stored with what was said.",
+                kinds={"pytest", "twilio"},
+                owners=OUR_TEAM,
+                tags=Writes.TEST_CALLS.tags,
+                description=_DESCRIPTION,
+                freshness_policy=_FRESH,
+                metadata={"runbook": runbook(_SECTION)} | columns.ledger(),
             )
         ],
         check_specs=[
@@ -60,15 +86,15 @@ def booking_flow_asset(tests: Sequence[SuiteTest]) -> dg.AssetsDefinition:
         for verdict in _verdicts(context, settings, SuiteRun(run_id, tests, only), bench):
             outcomes.append(verdict)
             if verdict.check_name in chosen:
-                yield _check_result(verdict, _Mask(settings, run_id))
+                said = accuracy_metadata(settings, run_id, verdict.calls) if verdict.calls else {}
+                yield _check_result(verdict, _Mask(settings, run_id), said)
         ended = _close(context, settings, run_id)
         mask = _Mask(settings, run_id)
         for problem in bench.problems:
             context.log.error(mask(problem))
         if whole:
-            yield dg.MaterializeResult(
-                asset_key=BOOKING_FLOW_RESULTS, metadata=_metadata(outcomes, bench, mask) | ended
-            )
+            figures = _metadata(outcomes, bench, mask) | ended | accuracy_metadata(settings, run_id)
+            yield dg.MaterializeResult(asset_key=BOOKING_FLOW_RESULTS, metadata=figures)
 
     return booking_flow_results
 
@@ -99,10 +125,11 @@ def _close(context: dg.AssetExecutionContext, settings: Settings, run_id: UUID) 
     return {"run": found[0]["outcome"] if found else "placed no call", "run_id": str(run_id)}
 
 
-def _check_result(verdict: Verdict, mask: "_Mask") -> dg.AssetCheckResult:
+def _check_result(verdict: Verdict, mask: "_Mask", said: dict[str, Any]) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"outcome": verdict.outcome.value, "seconds": round(verdict.seconds, 2)}
     if verdict.outcome is not Outcome.PASSED:
         metadata["reason"] = mask(verdict.reason)
+        metadata |= repair(f"prodtest run -k {verdict.check_name}", _SECTION)
     tracebacks = [case.traceback for case in verdict.cases if case.traceback]
     if tracebacks:
         metadata["traceback"] = dg.MetadataValue.md(f"```\n{mask(tracebacks[0])}\n```")
@@ -115,7 +142,7 @@ def _check_result(verdict: Verdict, mask: "_Mask") -> dg.AssetCheckResult:
         passed=verdict.outcome is Outcome.PASSED,
         severity=_severity(verdict.outcome),
         description=mask(verdict.reason.splitlines()[0]) if verdict.reason else None,
-        metadata=metadata,
+        metadata=metadata | said,
     )
 
 
@@ -140,10 +167,26 @@ def _metadata(outcomes: list[Verdict], bench: Bench, mask: "_Mask") -> dict[str,
         "did_not_run": sum(1 for verdict in outcomes if verdict.outcome is Outcome.DID_NOT_RUN),
         "seconds": round(sum(row["seconds"] for row in rows), 2),
         "tests": dg.MetadataValue.md(mask(markdown_table(rows).value)),
+        "picture": _picture(outcomes),
     }
     if bench.problems:
         figures["problems"] = mask("; ".join(bench.problems))
-    return figures
+    return figures | next_steps(*_advice(outcomes))
+
+
+def _picture(outcomes: list[Verdict]) -> dg.MarkdownMetadataValue:
+    """The tests that took longest, and before them those that did not pass."""
+    order = list(Outcome)
+    first = sorted(outcomes, key=lambda verdict: (order.index(verdict.outcome), -verdict.seconds))[:_SHOWN]
+    drawn: list[Bar] = [(verdict.check_name, verdict.seconds, _COLOURS[verdict.outcome]) for verdict in first]
+    labels = [f"{verdict.seconds:.1f} s, {verdict.outcome.value}" for verdict in first]
+    return bars("How each test ended, and how long it took", drawn, unit="seconds", labels=labels)
+
+
+def _advice(outcomes: list[Verdict]) -> list[str]:
+    """The command that runs each test again that did not pass; the first of them, if they are many."""
+    red = [verdict.check_name for verdict in outcomes if verdict.outcome in (Outcome.FAILED, Outcome.DID_NOT_RUN)]
+    return [f"look at the check `{name}`; `prodtest run -k {name}` runs it again" for name in red[:_SHOWN]]
 
 
 class _Mask:

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from dagster_pipes import PipesContext, open_dagster_pipes
 
+from prodtest_assets.pytest_plugin.fixtures import CALL_PROPERTY
+
 # The reader on the other side takes a line to be whole, so a line must fit into one write.
 _LONGEST_LINE = 7_000
 _LONGEST_MESSAGE = 1_500
 _MOST_FRAMES = 12
+_CALLS_IN_A_LINE = 100
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +59,7 @@ class _Reporter:
             if report.failed and call.excinfo:
                 case["traceback"] = self._traceback(call.excinfo)
         if report.when == "teardown":
+            self._send_calls([str(value) for name, value in report.user_properties if name == CALL_PROPERTY])
             self._send(
                 {"kind": "case", "check": self._check_of(item), "name": item.name, **self._phases.pop(item.nodeid)}
             )
@@ -83,6 +87,11 @@ class _Reporter:
             if Path(entry.path).is_relative_to(self._root)
         ]
         return "\n".join(lines[-_MOST_FRAMES:])
+
+    def _send_calls(self, calls: Sequence[str]) -> None:
+        """The calls of the case that is sent next."""
+        for begin in range(0, len(calls), _CALLS_IN_A_LINE):
+            self._send({"kind": "calls", "calls": calls[begin : begin + _CALLS_IN_A_LINE]})
 
     def _send(self, message: dict[str, Any]) -> None:
         for part in ("traceback", "message"):

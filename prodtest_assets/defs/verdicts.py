@@ -28,6 +28,7 @@ class Case:
         message: why it failed or was skipped.
         traceback: the lines of the suite that led there.
         seconds: with its fixtures.
+        calls: ids of the calls it placed.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     message: str = ""
     traceback: str = ""
     seconds: float = 0.0
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Verdict:
     def seconds(self) -> float:
         """How long all its cases took."""
         return sum(case.seconds for case in self.cases)
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The ids of the calls that all its cases placed."""
+        return tuple(call for case in self.cases for call in case.calls)
 
 
 @dataclass(slots=True)
@@ -71,6 +78,7 @@ class Bench:
     _expected: dict[str, int] = field(default_factory=dict)
     _deselected: set[str] = field(default_factory=set)
     _given: set[str] = field(default_factory=set)
+    _calls: list[str] = field(default_factory=list)
 
     def take(self, message: Mapping[str, Any]) -> Iterator[Verdict]:
         """Take in one message of the reporter, and give the verdict that it completes, if any."""
@@ -81,6 +89,8 @@ class Bench:
                 self._deselected = set(message["deselected"])
             case "problem":
                 self.problems.append(str(message["message"]))
+            case "calls":
+                self._calls += message["calls"]
             case "case":
                 yield from self._take_case(message)
 
@@ -106,7 +116,9 @@ class Bench:
             message=str(message.get("message", "")),
             traceback=str(message.get("traceback", "")),
             seconds=float(message.get("seconds", 0.0)),
+            calls=tuple(self._calls),
         )
+        self._calls.clear()
         name = message.get("check")
         if name not in self.declared:
             self.undeclared.append(case)

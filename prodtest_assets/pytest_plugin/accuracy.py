@@ -1,7 +1,7 @@
 """What was said on the telephone against what was stored, field by field."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -14,8 +14,31 @@ STANDING = frozenset({"booked", "confirmed", "scheduled"})
 
 _NUMBER = re.compile(r"\+?\(?[0-9][0-9 ().-]{5,}[0-9]")
 
+_WINTER, _SUMMER = 1, 7
+
 RECENT = timedelta(minutes=5)
 """How far the application's `created_at` may be from the database's clock. A wrong time zone is farther."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One field of a booking, as it was said and as it was stored; names and numbers are masked.
+
+    Attributes:
+        field: name, number, start, duration or status.
+        said: start in the application's zone, with its offset.
+        stored: the like; with a word on the likely cause where the clocks explain the difference.
+        equal: whether both mean the same.
+    """
+
+    field: str
+    said: str
+    stored: str
+    equal: bool
+
+    def as_json(self) -> dict[str, object]:
+        """The field as the ledger keeps it."""
+        return {"field": self.field, "said": self.said, "stored": self.stored, "equal": self.equal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +59,67 @@ class Difference:
         return f"{self.field}: expected {self.expected}, stored {self.stored}"
 
 
-def differences(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Difference, ...]:
-    """Compare a stored booking with its call.
+def compared(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Compared, ...]:
+    """Put what was said beside what was stored, field by field, also where both are the same.
 
     Args:
         call: what was said.
         stored: what the ledger has proven to be its row.
         zone: in which times are shown; instants are compared.
+    """
+    # Spelled in another way it is the same number; the country code of North America may be left out.
+    has_number = digits(stored.mobile) == digits(call.number)
+    has_start = stored.starts_at.tzinfo is not None and stored.starts_at == call.requested_start
+    return (
+        _who("name", masked_name, call.name, stored.full_name, equal=_plain(stored.full_name) == _plain(call.name)),
+        _who("number", masked_number, call.number, stored.mobile, equal=has_number),
+        Compared(
+            "start",
+            _shown(call.requested_start, zone),
+            _shown(stored.starts_at, zone) + ("" if has_start else _likely_cause(call, stored, zone)),
+            has_start,
+        ),
+        Compared(
+            "duration",
+            f"{call.duration_min} minutes",
+            f"{stored.duration_min} minutes",
+            stored.duration_min == call.duration_min,
+        ),
+        Compared("status", "booked", stored.status, stored.status.lower() in STANDING),
+    )
+
+
+def differences(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Difference, ...]:
+    """What of a stored booking is not as it was said, or not as the contract wants it.
+
+    Args:
+        call, stored, zone: as in `compared`.
 
     Returns:
-        One entry for each field that differs, empty when all is as it was said.
+        One entry for each field that differs, empty when all is as it should be.
     """
-    return (*_who(call, stored), *_when(call, stored, zone), *_how(stored), *_created(stored, zone))
+    said = (Difference(each.field, each.said, each.stored) for each in compared(call, stored, zone) if not each.equal)
+    return (*said, *_mark(stored), *_created(stored, zone))
 
 
-def _who(call: Call, stored: StoredBooking) -> Iterator[Difference]:
-    if _plain(stored.full_name) != _plain(call.name):
-        yield _masked_difference("name", masked_name(call.name), masked_name(stored.full_name))
-    # Spelled in another way it is the same number; the country code of North America may be left out.
-    if digits(stored.mobile) != digits(call.number):
-        yield _masked_difference("number", masked_number(call.number), masked_number(stored.mobile))
+def _who(field: str, masked: Callable[[str], str], said: str, stored: str, *, equal: bool) -> Compared:
+    said, stored = masked(said), masked(stored)
+    return Compared(field, said, stored if equal or stored != said else f"{stored} (differs where it is masked)", equal)
 
 
-def _when(call: Call, stored: StoredBooking, zone: tzinfo) -> Iterator[Difference]:
-    if stored.starts_at.tzinfo is None or stored.starts_at != call.requested_start:
-        yield Difference("start", _shown(call.requested_start, zone), _shown(stored.starts_at, zone))
-    if stored.duration_min != call.duration_min:
-        yield Difference("duration", f"{call.duration_min} minutes", f"{stored.duration_min} minutes")
+def _likely_cause(call: Call, stored: StoredBooking, zone: tzinfo) -> str:
+    """A word on the application's clock, where a zone or daylight saving accounts for the whole difference."""
+    if stored.starts_at.tzinfo is None:
+        return ""
+    said = call.requested_start.astimezone(zone)
+    own, shift = said.utcoffset(), stored.starts_at - call.requested_start
+    others = {said.replace(month=month, day=1).utcoffset() for month in (_WINTER, _SUMMER)} - {own}
+    if own and any(other is not None and shift == own - other for other in others):
+        return " (as if the clocks had not changed)"
+    return " (as if it had been said in UTC)" if shift == own else ""
 
 
-def _how(stored: StoredBooking) -> Iterator[Difference]:
-    if stored.status.lower() not in STANDING:
-        yield Difference("status", "booked", stored.status)
+def _mark(stored: StoredBooking) -> Iterator[Difference]:
     if not stored.is_test_data:
         yield Difference("mark", "is_test_data = true", "is_test_data = false")
 
@@ -99,10 +151,6 @@ def _masked(call: Call, text: str) -> str:
         return masked_number(call.number) if digits(found[0]) == digits(call.number) else found[0]
 
     return _NUMBER.sub(number, re.sub(re.escape(call.name), masked_name(call.name), text, flags=re.IGNORECASE))
-
-
-def _masked_difference(field: str, expected: str, stored: str) -> Difference:
-    return Difference(field, expected, f"{stored} (differs where it is masked)" if stored == expected else stored)
 
 
 def _plain(name: str) -> str:

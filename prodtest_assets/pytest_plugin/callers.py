@@ -129,6 +129,11 @@ class Caller:
         """What the database holds for a call; None when no row is provably its."""
         return self._ledger.stored_booking(call.call_sid)
 
+    @property
+    def call_sids(self) -> tuple[str, ...]:
+        """The calls of this test so far, as the ledger knows them."""
+        return tuple(self._notebook.opened)
+
     def differences(self, call: Call) -> tuple[Difference, ...]:
         """What was stored other than it was said. A call without a row differs in one field, `row`."""
         stored = self.stored(call)

@@ -11,6 +11,7 @@ from prodtest_assets.caller import Call, OpenCall, Persona, Target, place_call
 from prodtest_assets.caller.raw import RawCall, raw_call
 from prodtest_assets.caller.script import CallerWishes
 from prodtest_assets.errors import ProdtestError, Unreachable
+from prodtest_assets.pytest_plugin.accuracy import compared
 from prodtest_assets.pytest_plugin.deployment import Deployment
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.testdata.guard import authorize_writes
@@ -119,7 +120,19 @@ class Calls:
             self._silence = None if self._has_been_answered else error
             raise
         self._has_been_answered = True
+        self._compare(call, persona)
         return call
+
+    def _compare(self, call: Call, persona: Persona) -> None:
+        """Keep in the ledger what was said beside what was stored, before the row is taken back."""
+        ledger = self.ledger()
+        stored = ledger.stored_booking(call.call_sid)
+        if stored is None:
+            return
+        fields = compared(call, stored, self._deployment.settings.zone)
+        # A caller who says something else first leaves it to the application what it takes for the name.
+        odd = {"name"} if persona.habits.says_first else set()
+        ledger.keep_comparison(call.call_sid, [each.as_json() for each in fields if each.field not in odd])
 
     def by_hand(self, persona: Persona, notebook: Notebook) -> AbstractContextManager[RawCall]:
         """A call whose requests the caller of this function makes.

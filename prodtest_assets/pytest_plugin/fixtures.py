@@ -13,6 +13,9 @@ from prodtest_assets.pytest_plugin.run import run_of
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import authorize_writes
 
+CALL_PROPERTY = "prodtest_call"
+"""Under this name a test's report, and a JUnit file made of it, lists the test's calls."""
+
 _Value = TypeVar("_Value")
 
 
@@ -73,6 +76,7 @@ def caller(request: pytest.FixtureRequest, test_call_context: CallContext) -> It
     _need("PRODUCTION_TEST_URL", run.deployment.settings.test_url)
     caller = Caller(run.calls, test_call_context)
     yield caller
+    request.node.user_properties.extend((CALL_PROPERTY, call_sid) for call_sid in caller.call_sids)
     if run.deployment.settings.auto_cleanup:
         caller.remove_all()
 

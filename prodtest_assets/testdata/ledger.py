@@ -7,7 +7,7 @@ A `RunLedger` leads one run: it opens it, beats its heart, writes its calls and 
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -198,6 +198,15 @@ class RunLedger:
         """What the database holds for a call; None when no row is provably its."""
         rows = self.database.rows("stored_booking", call_sid=call_sid)
         return StoredBooking(**rows[0]) if rows else None
+
+    def keep_comparison(self, call_sid: str, fields: Sequence[Mapping[str, object]]) -> None:
+        """Keep what was said beside what was stored. It is kept once, and only of a call whose row was found.
+
+        Args:
+            call_sid: the call's id.
+            fields: `field`, `said`, `stored` and `equal` of each; names and numbers masked.
+        """
+        self.database.call("compare_call", call_sid, Jsonb(list(fields)))
 
     def remove_call(self, call_sid: str) -> int:
         """Archive and delete what a closed call left. Returns the number of rows removed."""

@@ -26,7 +26,7 @@ OWNER_ROLE = "prodtest_owner"
 DOORS = frozenset(
     """
     open_run beat finish_run settle_run settle_dead_runs store_snapshot
-    open_call close_call attribute_call remove_call
+    open_call close_call compare_call attribute_call remove_call
     take_lease release_lease make_plan judge verdicts_of drift triggers_in_the_way
     open_cleanup note_unstarted_cleanup adopt_unmarked remove_batch finish_cleanup event_removed
     expire_archive expire_records add_hold release_hold

@@ -28,6 +28,24 @@ SELECT to_regclass('public.appointments') IS NOT NULL AND to_regclass('public.us
 -- Where the application's own migrations stand.
 SELECT version_num AS revision FROM public.alembic_version
 
+-- name: readiness
+-- Whether the mark is as it should be, what this role may do, and where the archive lies (null where it may not know).
+SELECT session_user AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS is_superuser,
+       mark.atttypid = 'boolean'::regtype AND mark.attnotnull AS mark_is_sound,
+       EXISTS (SELECT 1 FROM pg_index WHERE indrelid = mark.attrelid AND indisvalid AND mark.attnum = ANY(indkey)) AS mark_is_indexed,
+       has_table_privilege(mark.attrelid, 'SELECT') AND has_table_privilege('public.users', 'SELECT') AS may_read,
+       has_table_privilege(mark.attrelid, 'DELETE') AND has_table_privilege(mark.attrelid, 'UPDATE')
+       AND has_table_privilege('public.users', 'DELETE') AND has_table_privilege('public.users', 'UPDATE') AS may_delete,
+       (SELECT bool_and(prosecdef AND has_schema_privilege(pronamespace, 'USAGE') AND has_function_privilege(oid, 'EXECUTE'))
+        FROM pg_proc WHERE pronamespace = to_regnamespace('prodtest') AND proname = 'remove_batch') AS is_protected,
+       pg_total_relation_size(to_regclass('prodtest.archived_row')) AS archive_bytes,
+       (SELECT coalesce(nullif(pg_tablespace_location(coalesce(nullif(archive.reltablespace, 0), dattablespace)), ''), data.setting)
+        FROM pg_database LEFT JOIN pg_class archive ON archive.oid = to_regclass('prodtest.archived_row')
+        WHERE datname = current_database()) AS archive_folder,
+       data.setting AS data_directory
+FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory'
+WHERE mark.attrelid = to_regclass('public.appointments') AND mark.attname = 'is_test_data' AND NOT mark.attisdropped
+
 -- name: figures
 -- Everything that is counted in rows, in one pass over the test rows.
 WITH {sources}, {judged_appointments}, {judged_users},
@@ -91,6 +109,16 @@ FROM (SELECT count(*) AS test_rows, coalesce(sum(pg_column_size(a.*)), 0)::bigin
              greatest(c.reltuples, 0)::float AS estimated_rows
       FROM pg_class c WHERE c.oid = 'public.appointments'::regclass) size
 
+-- name: application_tables
+-- How many rows the application's tables hold, estimated (null if never analysed), the newest, and events of test rows.
+SELECT (SELECT CASE WHEN reltuples >= 0 THEN reltuples::bigint END FROM pg_class
+        WHERE oid = 'public.users'::regclass) AS users,
+       (SELECT CASE WHEN reltuples >= 0 THEN reltuples::bigint END FROM pg_class
+        WHERE oid = 'public.appointments'::regclass) AS appointments,
+       (SELECT created_at FROM public.users ORDER BY id DESC LIMIT 1) AS newest_user,
+       (SELECT created_at FROM public.appointments ORDER BY id DESC LIMIT 1) AS newest_appointment,
+       (SELECT count(*) FROM public.appointments WHERE is_test_data AND google_event_id IS NOT NULL) AS test_events
+
 -- name: judged_counts
 -- How many rows have which verdict, per table.
 WITH {sources}, {judged_appointments}, {judged_users}
@@ -153,8 +181,13 @@ FROM prodtest.test_run WHERE id = %(run_id)s
 -- name: calls_of_run
 -- What the calls of one run came to.
 SELECT call_sid, persona, caller_name, outcome, opened_at, closed_at, requested_start, proof, marked_by_app,
-       appointment_id, user_id, transcript
+       appointment_id, user_id, transcript, comparison
 FROM prodtest.test_call WHERE run_id = %(run_id)s ORDER BY opened_at
+
+-- name: comparisons
+-- What was said beside what was stored, for each call of one run whose row was found.
+SELECT call_sid, persona, comparison FROM prodtest.test_call
+WHERE run_id = %(run_id)s AND comparison IS NOT NULL ORDER BY opened_at
 
 -- name: silent_runs
 -- Open runs, other than this one, that have missed a heartbeat but are not yet taken for dead.

@@ -38,6 +38,7 @@ CREATE TABLE prodtest.test_call (
     closed_at timestamptz,
     outcome text NOT NULL DEFAULT 'open' CHECK (outcome IN ('open', 'booked', 'refused', 'failed', 'abandoned')),
     transcript jsonb,
+    comparison jsonb,
     user_id bigint,
     appointment_id bigint UNIQUE,
     proof text,

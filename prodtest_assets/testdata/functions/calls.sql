@@ -52,6 +52,18 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION prodtest.compare_call(p_call text, p_comparison jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Keep what was said beside what was stored: once, and only for a call whose row was found.
+BEGIN
+    IF jsonb_typeof(p_comparison) IS DISTINCT FROM 'array' THEN
+        RAISE EXCEPTION 'a comparison is a list of fields' USING ERRCODE = 'PT009';
+    END IF;
+    UPDATE prodtest.test_call SET comparison = p_comparison
+    WHERE call_sid = p_call AND appointment_id IS NOT NULL AND comparison IS NULL;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION prodtest.attribute_call(p_call text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Find the row that the call provably made: ids above the marks taken before the call, and the number, or

@@ -53,6 +53,19 @@ def test_a_row_with_the_callers_number_is_found_and_called_booked(world):
     assert state["outcome"] == "booked"
 
 
+def test_a_comparison_is_kept_once_and_only_of_a_call_whose_row_was_found(world):
+    with world.run() as run:
+        found, first = open_call(run), [{"field": "name", "said": "A***", "stored": "A***", "equal": True}]
+        book_for(world, found)
+        close(run, found)
+        lost = open_call(run)
+        close(run, lost, completed=False)
+        for call, fields in ((found, first), (found, []), (lost, first)):
+            run.keep_comparison(call.call_sid, fields)
+        kept = {row["call_sid"]: row["comparison"] for row in world.database.rows("calls_of_run", run_id=run.run_id)}
+    assert kept == {found.call_sid: first, lost.call_sid: None}
+
+
 def test_a_number_spelled_another_way_is_the_same_number(world):
     with world.run() as run:
         call = open_call(run, number="+12125550147")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from prodtest_assets.caller import Call, Ended, Turn
-from prodtest_assets.pytest_plugin.accuracy import differences, ending_of, explain
+from prodtest_assets.pytest_plugin.accuracy import compared, differences, ending_of, explain
 from prodtest_assets.testdata.models import StoredBooking
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -69,7 +69,17 @@ def test_what_means_the_same_does_not_differ(same: dict[str, Any]) -> None:
         ({"mobile": "+1202555012399"}, "number: expected +1202*****23, stored +1202*******99"),
         (
             {"starts_at": datetime(2030, 6, 3, 16, 0, tzinfo=UTC)},
-            "start: expected 2030-06-03 16:00:00+02:00, stored 2030-06-03 18:00:00+02:00",
+            "start: expected 2030-06-03 16:00:00+02:00, "
+            "stored 2030-06-03 18:00:00+02:00 (as if it had been said in UTC)",
+        ),
+        (
+            {"starts_at": datetime(2030, 6, 3, 15, 0, tzinfo=UTC)},
+            "start: expected 2030-06-03 16:00:00+02:00, "
+            "stored 2030-06-03 17:00:00+02:00 (as if the clocks had not changed)",
+        ),
+        (
+            {"starts_at": datetime(2030, 6, 4, 14, 0, tzinfo=UTC)},
+            "start: expected 2030-06-03 16:00:00+02:00, stored 2030-06-04 16:00:00+02:00",
         ),
         (
             {"starts_at": datetime(2030, 6, 3, 16, 0)},  # noqa: DTZ001
@@ -87,6 +97,32 @@ def test_what_means_the_same_does_not_differ(same: dict[str, Any]) -> None:
 )
 def test_one_wrong_field_is_named_with_what_was_said_and_what_is_stored(wrong: dict[str, Any], shown: str) -> None:
     assert [str(difference) for difference in differences(CALL, replace(STORED, **wrong), BERLIN)] == [shown]
+
+
+def test_each_field_that_was_said_is_compared_with_its_masked_values() -> None:
+    stored = replace(STORED, full_name="Clara Wong", duration_min=15)
+    assert [each.as_json() for each in compared(CALL, stored, BERLIN)] == [
+        {"field": "name", "said": "A*** B***", "stored": "C*** W***", "equal": False},
+        {"field": "number", "said": "+1202*****23", "stored": "+1202*****23", "equal": True},
+        {
+            "field": "start",
+            "said": "2030-06-03 16:00:00+02:00",
+            "stored": "2030-06-03 16:00:00+02:00",
+            "equal": True,
+        },
+        {"field": "duration", "said": "30 minutes", "stored": "15 minutes", "equal": False},
+        {"field": "status", "said": "booked", "stored": "booked", "equal": True},
+    ]
+
+
+def test_an_appointment_in_winter_is_shown_with_the_offset_of_winter() -> None:
+    start = datetime(2030, 12, 2, 16, 0, tzinfo=BERLIN)
+    stored = replace(STORED, starts_at=datetime(2030, 12, 2, 14, 0, tzinfo=UTC))
+    (wrong,) = differences(replace(CALL, requested_start=start), stored, BERLIN)
+    assert (wrong.expected, wrong.stored) == (
+        "2030-12-02 16:00:00+01:00",
+        "2030-12-02 15:00:00+01:00 (as if the clocks had not changed)",
+    )
 
 
 def test_every_wrong_field_is_named() -> None:
