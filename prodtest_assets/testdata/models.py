@@ -17,6 +17,7 @@ AGE_BUCKETS = (
     "> 72 hours",
 )
 FUTURE_BUCKET = "in the future"
+_BUCKET_STARTS = (0, 1, 6, 12, 24, 48, 72)  # hours
 
 
 class Scope(StrEnum):
@@ -74,6 +75,29 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """Something that should be none, as a snapshot shows it.
+
+    Attributes:
+        name: of the asset check that asserts the same.
+        count: how many there are.
+        what: they, in words.
+        do: the command that helps.
+        cleanup_helps: whether a cleanup takes them away.
+    """
+
+    name: str
+    count: int
+    what: str
+    do: str
+    cleanup_helps: bool = True
+
+    @property
+    def passed(self) -> bool:
+        return self.count == 0
+
+
+@dataclass(frozen=True, slots=True)
 class Staleness:
     """Test rows older than the retention: those that may go, are exempt, or have an owner in doubt."""
 
@@ -127,6 +151,7 @@ class Snapshot:
         ages: rows per bucket of `AGE_BUCKETS`, and `FUTURE_BUCKET`.
         trend: the last 24 hours, the current hour first.
         pending_events: calendar events of archived rows that nobody has seen gone.
+        sensors: when each sensor that has ever run had its last heartbeat.
     """
 
     database: str
@@ -147,10 +172,18 @@ class Snapshot:
     storage: Storage
     alerts: tuple[Alert, ...] = ()
     recommendations: tuple[str, ...] = ()
+    sensors: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def created_last_hour(self) -> int:
         return self.ages[AGE_BUCKETS[0]]
+
+    @property
+    def stale_buckets(self) -> frozenset[str]:
+        """The age buckets that lie wholly beyond the retention."""
+        kept = self.taken_at - self.cutoff
+        starts = zip(AGE_BUCKETS, _BUCKET_STARTS, strict=True)
+        return frozenset(bucket for bucket, hours in starts if timedelta(hours=hours) >= kept)
 
 
 @dataclass(frozen=True, slots=True)

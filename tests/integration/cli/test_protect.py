@@ -89,7 +89,7 @@ def test_the_commands_work_as_the_protected_role(world, names):
     assert prodtest("cleanup", "--json", **settings).json()["plan"] is not None
     live = prodtest("cleanup", "--no-dry-run", "--json", **settings)
     assert live.code == 0, live.err
-    assert prodtest("snapshot", "--json", **settings).json()["total"] == 0
+    assert prodtest("snapshot", "--json", **settings).json()["summary"]["total_test_appointments"] == 0
     cleanup_id = prodtest("cleanups", "--json", **settings).json()["cleanups"][0]["id"]
     assert prodtest("undo", cleanup_id, "--json", **settings).code == 0
     assert world.sql("SELECT count(*) AS n FROM appointments WHERE is_test_data") == [{"n": 3}]

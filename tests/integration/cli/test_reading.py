@@ -52,7 +52,7 @@ def test_a_retention_of_zero_hours_makes_every_row_stale(seeded: BookingWorld) -
 def test_reading_needs_no_schema_of_ours(seeded: BookingWorld) -> None:
     seeded.sql("DROP SCHEMA prodtest CASCADE")
     assert prodtest("count", "--json", "--db-url", seeded.url).json()["count"] == 5
-    assert prodtest("snapshot", "--json", "--db-url", seeded.url).json()["total"] == 5
+    assert prodtest("snapshot", "--json", "--db-url", seeded.url).json()["summary"]["total_test_appointments"] == 5
     dry = prodtest("cleanup", "--json", "--db-url", seeded.url, PRODUCTION_DB_TEST_MODE="true").json()
     assert dry["plan"] is None
     assert "prodtest migrate" in dry["why_not_stored"]
@@ -66,7 +66,7 @@ def test_snapshot_shows_every_figure_and_stores_none(seeded: BookingWorld) -> No
     assert "5 (4 active, 1 cancelled)" in shown.out
     assert all(len(line) <= 80 for line in shown.out.splitlines())
     document = prodtest("snapshot", "--json", "--db-url", seeded.url).json()
-    assert document["ages"]["< 1 hour"] == 1
+    assert document["age_distribution"]["< 1 hour"] == 1
     assert document["stale"] == {"eligible": 3, "held": 0, "suspect": 0}
     assert seeded.sql("SELECT count(*) AS n FROM prodtest.snapshot") == [{"n": 0}]
 
