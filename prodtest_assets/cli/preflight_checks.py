@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from prodtest_assets.booking_flow import suite_folder, suite_tests
 from prodtest_assets.calendar_events import configured_calendar
+from prodtest_assets.caller.script_file import load_script
 from prodtest_assets.cli.access import booking_database, database_url, settings_for
-from prodtest_assets.cli.output import shown_url
+from prodtest_assets.cli.output import counted, shown_url
 from prodtest_assets.cli.preflight_database import database_lines
 from prodtest_assets.cli.preflight_lines import Line, failed, failed_with, passed, warned
 from prodtest_assets.errors import ProdtestError, Unreachable
@@ -13,6 +15,7 @@ from prodtest_assets.testdata.connection import masked_url
 
 _ERROR_STATUS = 500
 _OK_STATUS = 200
+_NOT_LET_IN = (401, 403)
 # No calendar has it: its form is valid, and the id is ours.
 _NO_SUCH_EVENT = "prodtestpreflight0"
 
@@ -32,6 +35,7 @@ def examine(*, db_url: str | None = None, allow_database: str | None = None, cal
     return [
         *_database_lines(settings),
         *_setting_lines(settings),
+        *_suite_lines(settings),
         *_application_lines(settings, calls=calls),
         _calendar_line(settings),
     ]
@@ -47,6 +51,21 @@ def _setting_lines(settings: Settings) -> Iterator[Line]:
     else:
         yield warned("auto cleanup", "TEST_DATA_AUTO_CLEANUP is off", "clean up with prodtest cleanup --no-dry-run")
     yield passed("retention", f"test rows are stale after {settings.retention_hours:g} hours")
+
+
+def _suite_lines(settings: Settings) -> Iterator[Line]:
+    try:
+        folder = suite_folder(settings.suite)
+        yield passed("suite", f"{counted(len(suite_tests(folder)), 'test')} in {folder.name}")
+    except ProdtestError as error:
+        yield failed_with("suite", error)
+    if settings.call_script is None:
+        return
+    try:
+        rules = load_script(settings.call_script).rules
+        yield passed("call script", f"{counted(len(rules), 'answer')} in {settings.call_script.name}")
+    except ProdtestError as error:
+        yield failed_with("call script", error)
 
 
 def _database_lines(settings: Settings) -> Iterator[Line]:
@@ -68,7 +87,7 @@ def _application_lines(settings: Settings, *, calls: bool) -> Iterator[Line]:
         level = failed if calls else warned
         yield level("application", "no URL to call", "set PRODUCTION_TEST_URL")
         return
-    yield application_line(settings.test_url, settings.request_timeout)
+    yield application_line(settings)
     for name, value, setting in (
         ("API key", settings.api_key, "PRODUCTION_API_KEY"),
         ("signature", settings.auth_token, "TWILIO_AUTH_TOKEN"),
@@ -79,17 +98,15 @@ def _application_lines(settings: Settings, *, calls: bool) -> Iterator[Line]:
             yield warned(name, f"{setting} is not set", "set it if the application asks for it")
 
 
-def application_line(url: str, timeout: float) -> Line:
-    """Whether the application answers and says that it is healthy.
-
-    Args:
-        url: its base URL, without a slash at its end.
-        timeout: seconds.
-    """
+def application_line(settings: Settings) -> Line:
+    """Whether the application answers, lets us in and says that it is healthy."""
     import httpx
 
+    url = str(settings.test_url)
+    key = {"X-API-Key": settings.api_key.get_secret_value()} if settings.api_key else {}
     try:
-        status = httpx.get(f"{url}/healthz", timeout=timeout, follow_redirects=True).status_code
+        # A redirection is not followed: the key is for this address alone.
+        status = httpx.get(f"{url}/healthz", headers=key, timeout=settings.request_timeout).status_code
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = type(error).__name__
         return failed(
@@ -100,6 +117,8 @@ def application_line(url: str, timeout: float) -> Line:
         )
     if status >= _ERROR_STATUS:
         return failed("application", f"/healthz answers {status}", "look at the application's log", exit_code=1)
+    if status in _NOT_LET_IN:
+        return warned("application", f"it answers, but {status} to /healthz", "check PRODUCTION_API_KEY")
     if status != _OK_STATUS:
         return warned("application", f"it answers, but {status} to /healthz", "check PRODUCTION_TEST_URL")
     return passed("application", f"{shown_url(url)} is healthy")

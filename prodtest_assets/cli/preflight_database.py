@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prodtest_assets.cli.preflight_disk import archive_line, free_disk
 from prodtest_assets.cli.preflight_lines import Line, failed, passed, warned
 from prodtest_assets.schema import MARK_REVISION
 from prodtest_assets.settings import Settings
@@ -32,8 +33,6 @@ def database_lines(database: Database, settings: Settings) -> Iterator[Line]:
     yield _clock(server, asked + took / 2, took)
     tables = database.row("booking_tables")
     yield from _tables(database, tables)
-    if tables["has_tables"] and tables["has_mark"]:
-        yield _schema(database, tables)
 
 
 def _name(database: Database, settings: Settings) -> Line:
@@ -73,7 +72,8 @@ def _clock(server: Mapping[str, Any], here: datetime, took: timedelta) -> Line:
     if abs(difference) > _CLOCK_TOLERANCE + took:
         message = f"the server's clock differs by {difference.total_seconds():+.0f} s"
         return warned("clock", message, "set both clocks by NTP; ages count by the server's")
-    return passed("clock", "the server's agrees with this machine's")
+    milliseconds = abs(difference) / timedelta(milliseconds=1)
+    return passed("clock", f"the server's agrees with this machine's to {milliseconds:.0f} ms")
 
 
 def _tables(database: Database, tables: Mapping[str, Any]) -> Iterator[Line]:
@@ -84,20 +84,44 @@ def _tables(database: Database, tables: Mapping[str, Any]) -> Iterator[Line]:
     if not tables["has_mark"]:
         yield failed("migration", f"appointments.is_test_data is missing (revision {MARK_REVISION})", migrate)
         return
-    yield passed("migration", f"is_test_data is there{_revision(database, tables)}")
-    if tables["has_mark_index"]:
-        yield passed("index", "ix_appointments_is_test_data is there")
+    found = database.row("readiness")
+    yield _migration(found, _revision(database, tables))
+    if found["mark_is_indexed"]:
+        yield passed("index", "is_test_data has a valid one")
     else:
-        yield warned("index", "ix_appointments_is_test_data is missing", "let the application's migration add it")
-    if tables["may_read"]:
-        yield passed("rights", "the role may read appointments")
-    else:
-        yield failed("rights", "the role may not read appointments", "grant it SELECT")
+        yield warned("index", "is_test_data has no valid one", "let the application's migration add it")
+    yield _rights(found)
+    yield _schema(database, tables)
+    yield archive_line(found["archive_bytes"] or 0, free_disk(found, database.row("server_identity")["system_id"]))
+
+
+def _migration(found: Mapping[str, Any], revision: str) -> Line:
+    if not found["mark_is_sound"]:
+        owed = f"let the application's migration repair it, as {MARK_REVISION} has it"
+        return failed("migration", "is_test_data is not a boolean that is never null", owed)
+    return passed("migration", f"is_test_data is there{revision}")
+
+
+def _rights(found: Mapping[str, Any]) -> Line:
+    role = found["role"]
+    if not found["may_read"]:
+        return failed("rights", f"{role} may not read users and appointments", "grant it SELECT")
+    if found["is_superuser"]:
+        return warned("rights", f"{role} is a superuser", "let cleanups connect as a role that prodtest protect makes")
+    if found["is_protected"]:
+        return passed("rights", f"{role} may read, and clean up through prodtest's functions")
+    if not found["may_delete"]:
+        todo = "let an owner run prodtest protect, or grant UPDATE and DELETE"
+        return failed("rights", f"{role} may read, but not clean up", todo)
+    return passed("rights", f"{role} may read and clean up")
 
 
 def _revision(database: Database, tables: Mapping[str, Any]) -> str:
     rows = database.rows("application_revision") if tables["has_version_table"] else []
-    return f" (alembic_version {rows[0]['revision']})" if rows else ""
+    if not rows:
+        return ""
+    revision = rows[0]["revision"]
+    return f" (alembic_version {revision}{'' if revision == MARK_REVISION else ', a history of its own'})"
 
 
 def _schema(database: Database, tables: Mapping[str, Any]) -> Line:

@@ -11,7 +11,7 @@ from prodtest_assets.cli.output import say, show, show_json
 from prodtest_assets.cli.preflight import print_lines
 from prodtest_assets.cli.preflight_checks import application_line, examine
 from prodtest_assets.cli.preflight_lines import Level, Line
-from prodtest_assets.cli.run_report import document, exit_code, print_report
+from prodtest_assets.cli.run_report import document, exit_code, print_baseline, print_report
 from prodtest_assets.cli.run_session import RunSession
 from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.settings import Settings
@@ -22,6 +22,7 @@ from prodtest_assets.settings import Settings
 @click.option("--dry-run", is_flag=True, help="Look at everything and say what would run. Nobody is called.")
 @click.option("--verbose", "-v", is_flag=True, help="Show each test as it runs.")
 @click.option("-k", "expression", metavar="EXPR", help="Only the tests that match, as for pytest.")
+@click.option("--skip-checks", is_flag=True, help="Do not look whether everything is ready. The safety rules stay.")
 @options.allow_database
 @options.as_json
 def run(
@@ -29,23 +30,26 @@ def run(
     dry_run: bool,
     verbose: bool,
     expression: str | None,
+    skip_checks: bool,
     allow_database: str | None,
     as_json: bool,
 ) -> None:
     """Phone the application, run the booking-flow tests, clean up, and report.
 
-    The exit code is 1 when a test failed or none passed. An interrupted run cleans up after itself.
+    The exit code is 1 when a test failed, none passed, or something of the run is left. An interrupted run cleans
+    up after itself.
     """
-    if dry_run:
-        _describe(db_url, allow_database, expression, as_json=as_json)
-        return
     settings = settings_for(db_url=db_url, allow_database=allow_database)
-    _require_an_application(settings)
+    if dry_run:
+        lines = [] if skip_checks else examine(db_url=db_url, allow_database=allow_database, calls=False)
+        _describe(settings, lines, expression, as_json=as_json)
+        return
+    _require_an_application(settings, asks=not skip_checks)
     arguments = ["-v" if verbose else "-q", *(["-k", expression] if expression else [])]
     # With --json, stdout belongs to the document.
     output = sys.stderr if as_json else None
     with orderly_end():
-        result = RunSession(settings, arguments, output).lead()
+        result = RunSession(settings, arguments, output, announce=None if as_json else print_baseline).lead()
     if as_json:
         show_json(document(result))
     else:
@@ -56,30 +60,30 @@ def run(
         raise click.exceptions.Exit(code)
 
 
-def _require_an_application(settings: Settings) -> None:
+def _require_an_application(settings: Settings, *, asks: bool) -> None:
     """An application that answers wrongly is a failed test; one that does not answer is not worth a run."""
     if settings.test_url is None:
         raise ConfigurationError("no URL to call: set PRODUCTION_TEST_URL")
-    line = application_line(settings.test_url, settings.request_timeout)
+    if not asks:
+        return
+    line = application_line(settings)
     if line.exit_code == Unreachable.exit_code:
         raise Unreachable(line.text)
     if line.level is not Level.PASS:
         say(line.text)
 
 
-def _describe(db_url: str | None, allow_database: str | None, expression: str | None, *, as_json: bool) -> None:
+def _describe(settings: Settings, lines: list[Line], expression: str | None, *, as_json: bool) -> None:
     from prodtest_assets.booking_flow import suite_folder, suite_tests
 
-    lines = examine(db_url=db_url, allow_database=allow_database, calls=False)
-    settings = settings_for(db_url=db_url, allow_database=allow_database)
-    folder = suite_folder(settings.suite)
-    tests = suite_tests(folder)
+    tests = suite_tests(suite_folder(settings.suite))
     if as_json:
         checks = [{"name": line.name, "level": line.level.value, "message": line.text} for line in lines]
         names = [test.node_id for test in tests]
         show_json({"dry_run": True, "preflight": checks, "tests": names, "expression": expression})
     else:
-        print_lines(lines)
+        if lines:
+            print_lines(lines)
         show(f"would run{f' those that match -k {expression!r} of' if expression else ''} {len(tests)} tests:")
         for test in tests:
             show(f"  {test.node_id}")

@@ -1,15 +1,22 @@
 """What a run of the suite came to: for people, as JSON, and as an exit code."""
 
 from prodtest_assets.cli import cleanup_view
-from prodtest_assets.cli.output import instant, mark, per_table, show
+from prodtest_assets.cli.output import counted, instant, mark, per_table, show
 from prodtest_assets.cli.run_session import RunResult
+from prodtest_assets.testdata.models import Snapshot
 
 
 def exit_code(result: RunResult) -> int:
-    """1 when a test failed or none passed, or the cleanup's own."""
-    if result.failed or not result.passed:
+    """1 when a test failed, none passed, or the cleanup left something; else the cleanup's own."""
+    if result.failed or not result.passed or _was_left(result):
         return 1
     return cleanup_view.exit_code(result.cleanup) if result.cleanup else 0
+
+
+def print_baseline(before: Snapshot) -> None:
+    """Print what stands there before the first call."""
+    number = counted(before.total, "test appointment")
+    show(f"before: {number} in {before.database}, {before.stale.total:,} of them stale")
 
 
 def print_report(result: RunResult) -> None:
@@ -27,7 +34,16 @@ def print_report(result: RunResult) -> None:
         show(f"  cleanup: {cleanup.stop_reason.value}, removed {per_table(cleanup.deleted)} that the tests had left")
     if result.events.problem:
         show(f"  calendar: {result.events.pending:,} events pending; {result.events.problem}")
-    show(f"  of this run left: {result.after.residue.from_this_run:,}")
+    show(f"  of this run left: {result.after.residue.from_this_run:,}{_what_to_do(result)}")
+
+
+def _was_left(result: RunResult) -> bool:
+    """Whether rows are left that the cleanup should have taken."""
+    return result.cleanup is not None and result.after.residue.from_this_run > 0
+
+
+def _what_to_do(result: RunResult) -> str:
+    return "; see why they stay with prodtest cleanup" if _was_left(result) else ""
 
 
 def document(result: RunResult) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """One run of the suite from the command line: baseline, tests, cleanup, snapshot."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TextIO
@@ -67,10 +67,18 @@ class RunSession:
         settings: of the run; the suite's process gets what the command line changed in them.
         arguments: for pytest.
         output: where pytest's own output goes; None for stdout.
+        announce: told what stands there before the first call.
     """
 
-    def __init__(self, settings: Settings, arguments: Sequence[str], output: TextIO | None) -> None:
-        self._settings, self._arguments, self._output = settings, arguments, output
+    def __init__(
+        self,
+        settings: Settings,
+        arguments: Sequence[str],
+        output: TextIO | None,
+        *,
+        announce: Callable[[Snapshot], None] | None = None,
+    ) -> None:
+        self._settings, self._arguments, self._output, self._announce = settings, arguments, output, announce
         self._run_id = uuid4()
 
     def lead(self) -> RunResult:
@@ -87,6 +95,8 @@ class RunSession:
         ensure_schema(database_url(settings), reserved_numbers(settings))
         with booking_database(settings) as database:
             before = self._snapshot(database, permit)
+        if self._announce:
+            self._announce(before)
         # The connection is not kept: a run may be longer than an idle connection lives.
         process = start_suite(
             suite,
