@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prodtest_assets.cli.demo_figures import DemoResult
 
 # What the extra `sandbox` brings, by the names under which it is imported.
-_NEEDED = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
+SANDBOX = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
 
 
 @click.command()
@@ -33,7 +33,14 @@ _NEEDED = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
     "drop-call, slow, server-error or broken-twiml. Repeatable.",
 )
 @click.option("--web", is_flag=True, help="Afterwards, show the run in Dagster's web UI until Ctrl-C.")
-@click.option("--web-port", type=click.IntRange(1, 65535), default=3000, show_default=True, metavar="PORT")
+@click.option(
+    "--web-port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    metavar="PORT",
+    help="Where that UI listens, on this machine alone.",
+)
 @options.as_json
 def demo(fresh: bool, faults: tuple[str, ...], web: bool, web_port: int, as_json: bool) -> None:
     """Show everything on this machine: phone an application, test, snapshot, clean up, check.
@@ -43,7 +50,7 @@ def demo(fresh: bool, faults: tuple[str, ...], web: bool, web_port: int, as_json
     """
     if web and as_json:
         raise click.UsageError("--json prints one document and ends; --web stays until Ctrl-C")
-    require_extra(_NEEDED)
+    require_extra(SANDBOX, "the demonstration")
     with orderly_end():
         result = _play(faults, fresh=fresh, is_quiet=as_json, web_port=web_port if web else None)
     if as_json:
@@ -95,17 +102,16 @@ def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool, web_port: int |
     return result
 
 
-def require_extra(modules: Sequence[str]) -> None:
+def require_extra(modules: Sequence[str], who: str) -> None:
     """Stop where the extra `sandbox` is not installed.
 
     Args:
         modules: what it brings, by the names under which it is imported.
+        who: needs them, for people.
 
     Raises:
         ConfigurationError: one of them is missing.
     """
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigurationError(
-            f"the demonstration needs {', '.join(missing)}: pip install 'prodtest-assets[sandbox,calendar]'"
-        )
+        raise ConfigurationError(f"{who} needs {', '.join(missing)}: pip install 'prodtest-assets[sandbox,calendar]'")

@@ -3,13 +3,13 @@
 import importlib.util
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prodtest_assets.cli.dagster_home import prepare_dagster
 from prodtest_assets.cli.output import say
 from prodtest_assets.errors import Unreachable
 from prodtest_assets.sandbox.calendar_store import CALENDAR_ID
@@ -24,27 +24,11 @@ from prodtest_assets.schema import ensure_schema, migrate_booking_tables
 from prodtest_assets.testdata.identity import ReservedNumbers
 
 BOOKING_DATABASE = "booking_test"
-DAGSTER_DATABASE = "dagster"
 _SECONDS_IN_LINE = 300.0
 # What leads to a real database, application or calendar, or changes what the job does.
 _SETTINGS = (
     "PRODUCTION_", "PRODTEST_", "TEST_DATA_", "TWILIO_", "GOOGLE_", "FUNCTION_URL", "DAGSTER_", "PYTEST_", "PG"
 )  # fmt: skip
-# The password and the port differ from server to server, so they stand in the environment.
-_DAGSTER_YAML = """\
-# Written by `prodtest demo` each time it starts.
-storage:
-  postgres:
-    postgres_db:
-      scheme: postgresql+psycopg2
-      hostname: 127.0.0.1
-      port: {env: DEMO_POSTGRES_PORT}
-      username: {env: DEMO_POSTGRES_USER}
-      password: {env: DEMO_POSTGRES_PASSWORD}
-      db_name: {env: DEMO_POSTGRES_DATABASE}
-telemetry: {enabled: false}
-nux: {enabled: false}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +138,14 @@ def demo_world(folder: DemoFolder, *, faults: Sequence[str] = (), fresh: bool = 
     check_faults(faults)
     auth_token, api_key = secrets.token_hex(16), secrets.token_hex(16)
     with private_postgres(folder.postgres, fresh=fresh) as server:
-        _prepare_dagster(folder, server, fresh=fresh)
-        url = _prepare_bookings(server)
+        dagster = prepare_dagster(folder.dagster_home, server, fresh=fresh)
+        url = prepare_bookings(server)
         with running_app(url, faults=faults, auth_token=auth_token, api_key=api_key, log_file=folder.log) as app:
-            environment = _job_environment(folder, server, url, app)
-            environment |= {"TWILIO_AUTH_TOKEN": auth_token, "PRODUCTION_API_KEY": api_key}
+            environment = dict(os.environ) | dagster | settings_for(url, app, auth_token, api_key)
             yield World(url, app, environment, time.monotonic() - started)
 
 
-def _prepare_bookings(server: PostgresServer) -> str:
+def prepare_bookings(server: PostgresServer) -> str:
     """A migrated database with customers and leftovers. Each step does nothing where it was done before."""
     is_new = not server.has_database(BOOKING_DATABASE)
     url = server.create_database(BOOKING_DATABASE) if is_new else server.url(BOOKING_DATABASE)
@@ -174,27 +157,16 @@ def _prepare_bookings(server: PostgresServer) -> str:
     return url
 
 
-def _prepare_dagster(folder: DemoFolder, server: PostgresServer, *, fresh: bool) -> None:
-    if fresh:
-        shutil.rmtree(folder.dagster_home, ignore_errors=True)
-    make_directories(folder.dagster_home, 0o700)
-    (folder.dagster_home / "dagster.yaml").write_text(_DAGSTER_YAML)
-    if not server.has_database(DAGSTER_DATABASE):
-        server.create_database(DAGSTER_DATABASE)
-
-
-def _job_environment(folder: DemoFolder, server: PostgresServer, url: str, app: RunningApp) -> dict[str, str]:
+def settings_for(url: str, app: RunningApp, auth_token: str, api_key: str) -> dict[str, str]:
+    """The environment variables that lead to a private database and application."""
     has_calendar_client = importlib.util.find_spec("googleapiclient") is not None
-    return dict(os.environ) | {
+    return {
         "PRODUCTION_DB_URL": url,
         "PRODUCTION_DB_TEST_MODE": "true",
         "PRODUCTION_TEST_URL": app.url,
+        "TWILIO_AUTH_TOKEN": auth_token,
+        "PRODUCTION_API_KEY": api_key,
         "GOOGLE_CALENDAR_ENABLED": str(has_calendar_client).lower(),
         "GOOGLE_CALENDAR_ID": CALENDAR_ID,
         "PRODTEST_CALENDAR_API_URL": app.calendar_api_url,
-        "DAGSTER_HOME": str(folder.dagster_home),
-        "DEMO_POSTGRES_PORT": str(server.port),
-        "DEMO_POSTGRES_USER": server.user,
-        "DEMO_POSTGRES_PASSWORD": server.password,
-        "DEMO_POSTGRES_DATABASE": DAGSTER_DATABASE,
     }

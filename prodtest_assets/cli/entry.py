@@ -32,11 +32,15 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "demo": "prodtest_assets.cli.demo:demo",
+        "dev": "prodtest_assets.cli.dev:dev",
         "migrate": "prodtest_assets.cli.migrate:migrate",
         "preflight": "prodtest_assets.cli.preflight:preflight",
         "run": "prodtest_assets.cli.run:run",
         "count": "prodtest_assets.cli.count:count",
         "snapshot": "prodtest_assets.cli.snapshot:snapshot",
+        "list": "prodtest_assets.cli.list:list_rows",
+        "verify": "prodtest_assets.cli.verify:verify",
+        "summary": "prodtest_assets.cli.summary:summary",
         "cleanup": "prodtest_assets.cli.cleanup:cleanup",
         "cleanups": "prodtest_assets.cli.cleanups:cleanups",
         "undo": "prodtest_assets.cli.undo:undo",
@@ -103,6 +107,8 @@ def run(arguments: Sequence[str], group: click.Group = prodtest) -> int:
     debug = False
     try:
         with group.make_context(group.name, list(arguments)) as context:
+            if os.environ.get("NO_COLOR"):  # https://no-color.org
+                context.color = False
             debug = bool(context.params.get("debug"))
             group.invoke(context)
         sys.stdout.flush()

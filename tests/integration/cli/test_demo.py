@@ -38,7 +38,7 @@ def checkout() -> Iterator[Path]:
     """A copy of this checkout, so that a developer's own demonstration is left alone."""
     folder = Path("/var/tmp") / f"prodtest-cli-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o755)
-    for name in ("prodtest_assets", "migrations", "tests/production"):
+    for name in ("prodtest_assets", "deploy", "migrations", "tests/production"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "pyproject.toml", folder)
     (folder / ".env").write_text("PRODTEST_MAX_DELETE=0\nTEST_DATA_AUTO_CLEANUP=false\n")

@@ -1,0 +1,111 @@
+"""Dagster's own processes in `prodtest dev`: a code server, the web server and the daemon."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from prodtest_assets.cli.dev_children import Child, Children
+from prodtest_assets.errors import ProdtestError
+
+HOST = "127.0.0.1"
+LOCATION = "prodtest"
+_SECONDS_TO_PREPARE = 60.0
+_SECONDS_TO_START = 120.0
+_POLL_SECONDS = 0.1
+_DEFINITIONS = "prodtest_assets.definitions"
+_LOCATIONS = (
+    "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename "
+    "... on PythonError { message } } } } } }"
+)
+
+
+def start_preparing(children: Children, environment: Mapping[str, str], home: Path) -> Child:
+    """Begin to make the tables of Dagster's storage, and to close the runs that somebody has killed."""
+    return children.start("storage", ["-m", "prodtest_assets.cli.dev_storage"], environment, home)
+
+
+def start_dagster(
+    children: Children, environment: Mapping[str, str], *, port: int, folder: Path, wait_for: Child
+) -> str:
+    """Start Dagster and wait until its web UI shows the definitions.
+
+    One code server loads them for all: the web server and the daemon ask it, and it starts the runs.
+
+    Args:
+        children: own what is started.
+        environment: of all three, and of the runs.
+        port: of the web UI.
+        folder: their current directory.
+        wait_for: from `start_preparing`; the web server and the daemon need what it prepares.
+
+    Returns:
+        The web UI's address.
+
+    Raises:
+        ProdtestError: something ended by itself or did not come up in two minutes; its log is named.
+    """
+    code_port = free_port()
+    server = {"host": HOST, "port": code_port, "location_name": LOCATION}
+    workspace = Path(environment["DAGSTER_HOME"]) / "workspace.yaml"
+    # JSON is YAML. https://yaml.org/spec/1.2.2/#12-yaml-history
+    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
+
+    def start(name: str, *command: object) -> None:
+        children.start(name, ["-m", *map(str, command)], environment, folder)
+
+    address = ("--host", HOST, "--port", code_port, "--location-name", LOCATION)
+    start("code-server", "dagster", "code-server", "start", "--module-name", _DEFINITIONS, *address)
+    wait_for.finish(_SECONDS_TO_PREPARE)
+    start("webserver", "dagster_webserver", "--workspace", workspace, "--host", HOST, "--port", port)
+    start("daemon", "dagster._daemon", "run", "--workspace", workspace)
+    _wait_until_loaded(children, port)
+    return f"http://{HOST}:{port}"
+
+
+def free_port(wanted: int = 0) -> int:
+    """A port on loopback that nobody uses at this moment.
+
+    Args:
+        wanted: the one to ask for; 0 takes any.
+
+    Raises:
+        OSError: somebody uses it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, wanted))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_loaded(children: Children, port: int) -> None:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    said = "it did not answer"
+    while time.monotonic() < deadline:
+        children.check()
+        said = _what_keeps_it(port)
+        if not said:
+            return
+        time.sleep(_POLL_SECONDS)
+    raise ProdtestError(f"Dagster's web UI was not ready within {_SECONDS_TO_START:.0f} s: {said}")
+
+
+def _what_keeps_it(port: int) -> str:
+    """Why the web UI does not show the definitions; empty when it does."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        body = json.dumps({"query": _LOCATIONS})
+        connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
+        entries = json.loads(connection.getresponse().read())["data"]["workspaceOrError"]["locationEntries"]
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+        return f"it did not answer ({type(error).__name__})"
+    finally:
+        connection.close()
+    for entry in entries:
+        found = entry["locationOrLoadError"] or {}
+        if entry["loadStatus"] != "LOADED" or found.get("__typename") != "RepositoryLocation":
+            return f"the definitions are not loaded: {str(found.get('message', 'still loading')).splitlines()[0]}"
+    return "" if entries else "it knows no code location"
