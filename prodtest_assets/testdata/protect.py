@@ -31,6 +31,7 @@ DOORS = frozenset(
     open_cleanup note_unstarted_cleanup adopt_unmarked remove_batch finish_cleanup event_removed
     expire_archive expire_records add_hold release_hold
     open_undo restore_order triggers_on_restore foresee_undo restore_batch finish_undo is_asked_for name_of
+    record_findings record_reminders claim_message note_delivered note_refused sensor_beat
     is_reserved_number are_reserved_digits
     """.split()
 )

@@ -393,3 +393,20 @@ CROSS JOIN LATERAL (
     FROM present WHERE hold_id = h.id
 ) p
 ORDER BY h.is_active DESC, h.until, h.id LIMIT %(limit)s
+
+-- name: test_rows
+-- Test appointments, the oldest first, with the exact number there are. A ledgered row's age counts from the ledger's time.
+WITH {sources}, {judged_appointments},
+shown AS (
+    SELECT j.id, j.created_at, now() - j.aged_from AS age, j.starts_at, j.status, j.verdict, j.mobile, j.run_id, j.aged_from,
+           CASE WHEN j.call_sid IS NOT NULL THEN 'ledger' WHEN j.has_reserved_number THEN 'reserved number'
+                ELSE 'unknown' END AS origin
+    FROM judged j
+    WHERE j.is_test_data AND (%(older_than)s::interval IS NULL OR j.aged_from < now() - %(older_than)s::interval)
+      AND NOT (%(active_only)s AND (j.cancelled_at IS NOT NULL OR j.status = 'cancelled'))
+)
+SELECT *, count(*) OVER ()::int AS total FROM shown ORDER BY aged_from, id LIMIT %(limit)s
+
+-- name: sensor_heartbeats
+-- When each sensor was last alive.
+SELECT name, beat_at FROM prodtest.heartbeat ORDER BY name

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from prodtest_assets.testdata.advice import alerts_for, recommendations_for
+from prodtest_assets.testdata.alert_ledger import heartbeats
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
 from prodtest_assets.testdata.models import (
@@ -25,7 +26,7 @@ _AGE_COLUMNS = ("under_1", "under_6", "under_12", "under_24", "under_48", "under
 
 
 def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | None = None) -> Snapshot:
-    """Count and measure the test data, in two statements.
+    """Count and measure the test data, in two statements, and see which sensors are alive.
 
     Args:
         database: only read; schema `prodtest` need not stand there.
@@ -47,6 +48,7 @@ def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | No
             scopes=["call", "stale"],
         )
         storage = database.row("storage")
+        sensors = heartbeats(database)
     snapshot = Snapshot(
         database=database.name,
         taken_at=figures["taken_at"],
@@ -64,6 +66,7 @@ def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | No
         pending_events=figures["pending_events"],
         trend=tuple(_hour_count(entry) for entry in figures["trend"]),
         storage=_storage(storage),
+        sensors=sensors,
     )
     return replace(snapshot, alerts=alerts_for(snapshot), recommendations=recommendations_for(snapshot))
 

@@ -159,14 +159,49 @@ CREATE TABLE prodtest.hold (
     CHECK ((row_id IS NULL) = (table_oid IS NULL))
 );
 
+CREATE TABLE prodtest.alert_cause (
+    cause text PRIMARY KEY,
+    -- The time of the event that last had a say; what is older than that comes too late.
+    judged_at timestamptz NOT NULL,
+    failing_since timestamptz,
+    told_at timestamptz,
+    details jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TABLE prodtest.alert_message (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    place bigint GENERATED ALWAYS AS IDENTITY,
+    target text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('failing', 'reminder', 'recovered')),
+    run_id text,
+    recorded_at timestamptz NOT NULL,
+    sent_at timestamptz
+);
+CREATE INDEX alert_message_unsent ON prodtest.alert_message (place) WHERE sent_at IS NULL;
 CREATE TABLE prodtest.alert (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    check_name text NOT NULL,
-    target text NOT NULL,
+    message_id uuid NOT NULL REFERENCES prodtest.alert_message ON DELETE CASCADE,
+    cause text NOT NULL,
+    kind text NOT NULL,
     failing_since timestamptz NOT NULL,
-    message text NOT NULL,
-    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    sent_at timestamptz
+    day date NOT NULL,
+    details jsonb NOT NULL,
+    UNIQUE (cause, failing_since, kind, day)
+);
+CREATE INDEX alert_message_id ON prodtest.alert (message_id);
+CREATE TABLE prodtest.alert_delivery (
+    message_id uuid NOT NULL REFERENCES prodtest.alert_message ON DELETE CASCADE,
+    channel text NOT NULL,
+    attempts int NOT NULL DEFAULT 0,
+    claimed_until timestamptz NOT NULL DEFAULT '-infinity',
+    next_try_at timestamptz NOT NULL DEFAULT '-infinity',
+    problem text,
+    delivered_at timestamptz,
+    PRIMARY KEY (message_id, channel)
+);
+
+CREATE TABLE prodtest.heartbeat (
+    name text PRIMARY KEY,
+    beat_at timestamptz NOT NULL
 );
 """
 
@@ -188,7 +223,8 @@ def downgrade() -> None:
             END LOOP;
         END
         $$;
-        DROP TABLE prodtest.alert, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
+        DROP TABLE prodtest.heartbeat, prodtest.alert_delivery, prodtest.alert, prodtest.alert_message,
+            prodtest.alert_cause, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
             prodtest.archived_row, prodtest.cleanup_run,
             prodtest.plan_batch, prodtest.plan, prodtest.snapshot, prodtest.test_call, prodtest.test_run;
         COMMENT ON SCHEMA prodtest IS NULL;

@@ -25,7 +25,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION prodtest.expire_records(p_holder uuid, p_age interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- The records of cleanups and undos stay; their lists of rows go, and plans that no cleanup refers to any more.
+-- The records of cleanups and undos stay; their lists of rows go, plans that no cleanup refers to any more, and what
+-- was told three months ago.
 BEGIN
     p_age := prodtest.kept_at_least(p_age);
     PERFORM prodtest.hold_lease(p_holder);
@@ -36,5 +37,6 @@ BEGIN
             OR EXISTS (SELECT 1 FROM prodtest.archived_row a WHERE a.cleanup_id = c.id)));
     DELETE FROM prodtest.restored_row r USING prodtest.hold h
     WHERE h.undo_id = r.undo_id AND coalesce(h.released_at, h.until) < clock_timestamp() - p_age;
+    DELETE FROM prodtest.alert_message WHERE recorded_at < clock_timestamp() - greatest(p_age, interval '90 days');
 END
 $$;
