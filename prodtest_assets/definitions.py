@@ -17,21 +17,24 @@ from prodtest_assets.defs import (
     sensors,
     snapshot,
 )
+from prodtest_assets.defs.lineage import with_sources
 from prodtest_assets.defs.resources import BookingDatabase
 
 defs = dg.Definitions(
-    assets=[
-        booking_tables.USERS,
-        booking_tables.APPOINTMENTS,
-        booking_tables.CALENDAR_EVENTS,
-        flow.booking_flow_asset(environment.declared_tests()),
-        snapshot.snapshot_of_test_data,
-        snapshot.age_distribution,
-        snapshot.storage_metrics,
-        snapshot.creation_trend,
-        cleanup.cleanup_of_test_data,
-        report.report_on_test_data,
-    ],
+    assets=with_sources(
+        [
+            booking_tables.USERS,
+            booking_tables.APPOINTMENTS,
+            booking_tables.CALENDAR_EVENTS,
+            flow.booking_flow_asset(environment.declared_tests()),
+            snapshot.snapshot_of_test_data,
+            snapshot.age_distribution,
+            snapshot.storage_metrics,
+            snapshot.creation_trend,
+            cleanup.cleanup_of_test_data,
+            report.report_on_test_data,
+        ]
+    ),
     asset_checks=[
         checks_tables.no_stale_test_rows,
         checks_tables.no_unmarked_test_rows,

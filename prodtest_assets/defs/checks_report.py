@@ -7,6 +7,7 @@ from uuid import UUID
 import dagster as dg
 
 from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
+from prodtest_assets.defs.metadata import repair
 from prodtest_assets.defs.report import TEST_DATA_REPORT
 from prodtest_assets.defs.resources import BookingDatabase
 
@@ -26,7 +27,8 @@ def every_production_test_passed(
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR,
         description=_sentence(run),
-        metadata={name: run[name] for name in ("outcome", "passed", "failed", "skipped", "target")},
+        metadata={name: run[name] for name in ("outcome", "passed", "failed", "skipped", "target")}
+        | ({} if passed else repair("prodtest run --verbose", "a-test-failed")),
     )
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, USERS
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
-from prodtest_assets.defs.metadata import none_left, not_measured, shown
+from prodtest_assets.defs.metadata import none_left, not_measured, repair, shown
 from prodtest_assets.defs.resources import BookingDatabase, retention
 from prodtest_assets.testdata.offenders import appointments_with, orphaned_users, unmarked_rows
 
@@ -21,11 +21,12 @@ def no_stale_test_rows(booking_database: BookingDatabase) -> dg.AssetCheckResult
         eligible = appointments_with(database, ["stale"], kept)
         suspects = appointments_with(database, ["suspect"], kept)
     if eligible.total or not suspects.total:
-        return none_left(eligible, what="stale test rows", fix=_FIX)
+        return none_left(eligible, what="stale test rows", fix=_FIX, section="stale-rows")
     return none_left(
         suspects,
         what="stale test rows whose owner may be a customer",
         fix=f"{_FIX} --id ID",
+        section="stale-rows",
         severity=dg.AssetCheckSeverity.WARN,
     )
 
@@ -37,7 +38,12 @@ def no_unmarked_test_rows(
     """Every row that a test call made was marked by the application, by the ledger; also if it is gone by now."""
     with booking_database.reading() as database:
         unmarked = unmarked_rows(database, UUID(context.run.run_id))
-    return none_left(unmarked, what="rows of test calls that the application did not mark", fix=_FIX)
+    return none_left(
+        unmarked,
+        what="rows of test calls that the application did not mark",
+        fix=_FIX,
+        section="unmarked-rows",
+    )
 
 
 @dg.asset_check(asset=APPOINTMENTS.key, additional_deps=[TEST_DATA_CLEANUP])
@@ -49,19 +55,21 @@ def customer_rows_untouched(booking_database: BookingDatabase) -> dg.AssetCheckR
         return not_measured("no cleanup has run yet")
     cleanup, proof = found[0], found[0]["proof"]
     metadata = {"cleanup_id": str(cleanup["id"]), "ended": shown(cleanup["finished_at"])}
+    advice = repair(f"prodtest undo {cleanup['id']} --dry-run", "a-customers-row-was-changed")
     if proof is None:
         return dg.AssetCheckResult(
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
             description=f"the last cleanup ended {cleanup['stop_reason']} before it could compare",
-            metadata=metadata,
+            metadata=metadata | advice,
         )
     changed, unarchived = proof["changed_by_us"], proof["unarchived"]
+    passed = changed == 0 and unarchived == 0
     return dg.AssetCheckResult(
-        passed=changed == 0 and unarchived == 0,
+        passed=passed,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{changed} of {proof['sampled']} sampled rows changed by us, {unarchived} rows not archived",
-        metadata=metadata | proof,
+        metadata=metadata | proof | {"count": changed + unarchived} | ({} if passed else advice),
     )
 
 
@@ -73,4 +81,4 @@ def no_orphaned_test_users(
     kept = retention(booking_database.settings())
     with booking_database.reading() as database:
         orphans = orphaned_users(database, kept, UUID(context.run.run_id))
-    return none_left(orphans, what="orphaned test users", fix=_FIX)
+    return none_left(orphans, what="orphaned test users", fix=_FIX, section="orphaned-users")

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from prodtest_assets.defs.history import FEWEST_SNAPSHOTS, expected_volume, totals_of
-from prodtest_assets.defs.metadata import not_measured
+from prodtest_assets.defs.metadata import not_measured, repair
 from prodtest_assets.defs.resources import BookingDatabase
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT
 from prodtest_assets.testdata.snapshot import stored_snapshots
@@ -19,8 +19,9 @@ def test_data_volume_is_normal(booking_database: BookingDatabase) -> dg.AssetChe
     expected = expected_volume(totals[:-1])
     if not totals or expected is None:
         return not_measured(f"{max(len(totals) - 1, 0)} earlier snapshots, {FEWEST_SNAPSHOTS} are needed")
+    passed = totals[-1] <= expected.at_most
     return dg.AssetCheckResult(
-        passed=totals[-1] <= expected.at_most,
+        passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{totals[-1]} test rows, at most {expected.at_most:.0f} expected",
         metadata={
@@ -29,5 +30,6 @@ def test_data_volume_is_normal(booking_database: BookingDatabase) -> dg.AssetChe
             "median": expected.typical,
             "spread": expected.spread,
             "earlier_snapshots": expected.snapshots,
-        },
+        }
+        | ({} if passed else repair("prodtest count", "more-test-rows-than-usual")),
     )

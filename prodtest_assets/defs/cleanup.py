@@ -1,17 +1,19 @@
 """Cleanup as an asset: live in the jobs that exist for it, otherwise a dry run unless a stored plan is named."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
-from pydantic import Field
 
 from prodtest_assets.calendar_events import remove_events
+from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, CALENDAR_EVENTS, USERS
-from prodtest_assets.defs.metadata import markdown_table
-from prodtest_assets.defs.resources import BookingDatabase, retention, write_rules
+from prodtest_assets.defs.cleanup_config import CleanupConfig
+from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
+from prodtest_assets.defs.metadata import markdown_table, next_steps, repair
+from prodtest_assets.defs.pictures import Bar, Colour, bars
+from prodtest_assets.defs.resources import BookingDatabase, write_rules
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.settings import Settings
@@ -19,43 +21,21 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy
+from prodtest_assets.testdata.models import CleanupPlan, CleanupReport
 
 TEST_DATA_CLEANUP = dg.AssetKey("test_data_cleanup")
-BOOKING_FLOW_AND_CLEANUP = "booking_flow_and_cleanup"
-CLEANUP_STALE_TEST_DATA = "cleanup_stale_test_data"
-LIVE_JOBS = frozenset({BOOKING_FLOW_AND_CLEANUP, CLEANUP_STALE_TEST_DATA})
-
-
-class CleanupConfig(dg.Config):
-    """How to clean. Left alone, it cleans in the jobs that exist for it, and everywhere else shows what would go."""
-
-    plan_id: str | None = Field(
-        None,
-        description="The stored plan to execute, as a dry run shows it. It makes this run delete; rows that came "
-        "within reach since then stop it.",
-    )
-    dry_run: bool | None = Field(
-        None,
-        description="True: only show what would go, also in a job that cleans. False is refused where neither the "
-        "job nor a plan says that this run deletes.",
-    )
-    older_than_hours: float | None = Field(
-        None, ge=0, description="Rows older than this are stale; TEST_DATA_RETENTION_HOURS if left out."
-    )
-    max_delete: int | None = Field(
-        None,
-        ge=0,
-        description="Remove this many of the oldest rows and leave the rest. If left out, a plan that needs more "
-        "than PRODTEST_MAX_DELETE rows is refused whole.",
-    )
+_SECTION = "cleanup-is-red"
+_KEPT_COLOURS = {"suspect": Colour.DOUBTFUL, "future": Colour.DOUBTFUL}
 
 
 @dg.asset(
     key=TEST_DATA_CLEANUP,
     group_name="cleanup",
-    kinds={"postgres"},
+    kinds={"postgres", "table"},
+    owners=OUR_TEAM,
+    tags=Writes.TEST_ROWS.tags,
     deps=[TEST_DATA_SNAPSHOT, USERS, APPOINTMENTS, CALENDAR_EVENTS],
+    metadata={"runbook": runbook(_SECTION)} | columns.archive(),
     check_specs=[
         dg.AssetCheckSpec(
             "cleanup_is_effective",
@@ -67,11 +47,16 @@ class CleanupConfig(dg.Config):
 def cleanup_of_test_data(
     context: dg.AssetExecutionContext, config: CleanupConfig, booking_database: BookingDatabase
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """Removes what tests left: stale rows, rows of this run and of dead runs, users without a row, their events."""
+    """Removes what tests left: stale rows, rows of this run and of dead runs, users without a row, their events.
+
+    - **Alone it is a dry run** that shows what would go and stores a plan; with the plan's id in its config it deletes.
+    - In the jobs `booking_flow_and_cleanup` and `cleanup_stale_test_data` it deletes, if the safety rules allow.
+    - Each row is archived in the transaction that removes it: `prodtest undo` brings it back.
+    """
     settings = booking_database.settings()
-    policy = _policy(config, settings)
+    policy, plan_id = config.policy(settings), config.plan()
     run_id = UUID(context.run.run_id)
-    if not _is_live(config, context.run.job_name):
+    if not config.is_live(context.run.job_name):
         with booking_database.reading() as database:
             permit, refusal = _permit_to_store(database, settings)
             plan = plan_cleanup(database, policy, run_id=run_id, permit=permit)
@@ -79,41 +64,16 @@ def cleanup_of_test_data(
         yield _dry_verdict(plan)
         return
     with booking_database.writing() as writing:
-        if config.plan_id:
-            report = execute_plan(writing.database, writing.permit, _uuid(config.plan_id), policy)
+        if plan_id:
+            report = execute_plan(writing.database, writing.permit, plan_id, policy)
         else:
             report = cleanup_now(writing.database, writing.permit, policy, run_id=run_id)
         events = remove_events(writing.database, settings)
     metadata = _report_metadata(report) | {"events_removed": events.removed, "events_pending": events.pending}
     if events.problem:
         metadata["events_problem"] = events.problem
-    yield dg.MaterializeResult(metadata=metadata)
+    yield dg.MaterializeResult(metadata=metadata | next_steps(*_advice(report)))
     yield _live_verdict(report)
-
-
-def _is_live(config: CleanupConfig, job_name: str) -> bool:
-    """Whether this run deletes: a stored plan says so, or a job that exists for it."""
-    if config.dry_run:
-        return False
-    live = config.plan_id is not None or job_name in LIVE_JOBS
-    if config.dry_run is False and not live:
-        raise dg.Failure(
-            description="a materialization of its own deletes only what a plan holds: run it as it is, then again "
-            f"with the plan_id that it shows, or start the job {CLEANUP_STALE_TEST_DATA}",
-            allow_retries=False,
-        )
-    return live
-
-
-def _policy(config: CleanupConfig, settings: Settings) -> Policy:
-    hours = config.older_than_hours
-    limit = config.max_delete
-    return Policy(
-        retention=retention(settings) if hours is None else timedelta(hours=hours),
-        max_delete=settings.max_delete if limit is None else limit,
-        accept_partial=limit is not None,
-        keep_archive=timedelta(days=settings.archive_days),
-    )
 
 
 def _permit_to_store(database: Database, settings: Settings) -> tuple[WritePermit | None, str | None]:
@@ -127,13 +87,6 @@ def _permit_to_store(database: Database, settings: Settings) -> tuple[WritePermi
     return permit, None
 
 
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise dg.Failure(description=f"plan_id: {text!r} is not the id of a plan", allow_retries=False) from error
-
-
 def _plan_metadata(plan: CleanupPlan, refusal: str | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "dry_run": True,
@@ -141,17 +94,34 @@ def _plan_metadata(plan: CleanupPlan, refusal: str | None) -> dict[str, Any]:
         "cutoff": dg.MetadataValue.timestamp(plan.cutoff),
         "would_delete": plan.total,
         "would_delete_per_table": _per_table(plan.rows),
-        "kept": markdown_table(
-            [
-                {"table": table, "because it is": reason, "rows": count}
-                for table, reasons in plan.kept.items()
-                for reason, count in reasons.items()
-            ]
-        ),
+        "kept": _kept(plan),
+        "picture": _picture("What would go, and what stays", "would go", plan.rows, plan.kept),
     }
-    if plan.id and plan.total:
-        metadata["next"] = dg.MetadataValue.md(f"`plan_id: {plan.id}` in this asset's config makes it delete")
-    return metadata
+    steps = [f"`plan_id: {plan.id}` in this asset's config makes it delete"] if plan.id and plan.total else []
+    return metadata | next_steps(*steps)
+
+
+def _kept(plan: CleanupPlan) -> dg.MarkdownMetadataValue:
+    return markdown_table(
+        [
+            {"table": table, "because it is": reason, "rows": count}
+            for table, reasons in plan.kept.items()
+            for reason, count in reasons.items()
+        ]
+    )
+
+
+def _picture(
+    title: str, gone: str, rows: Mapping[str, int], kept: Mapping[str, Mapping[str, int]]
+) -> dg.MarkdownMetadataValue:
+    drawn: list[Bar] = []
+    for name in sorted({*rows, *kept}):
+        drawn.append((f"{name}: {gone}", rows.get(name, 0), Colour.BAD))
+        drawn += [
+            (f"{name}: {verdict}", count, _KEPT_COLOURS.get(verdict, Colour.QUIET))
+            for verdict, count in kept.get(name, {}).items()
+        ]
+    return bars(title, drawn, unit="rows")
 
 
 def _report_metadata(report: CleanupReport) -> dict[str, Any]:
@@ -163,6 +133,8 @@ def _report_metadata(report: CleanupReport) -> dict[str, Any]:
         "deleted_per_table": _per_table(report.deleted),
         "deleted_appointments": report.deleted.get("appointments", 0),
         "deleted_users": report.deleted.get("users", 0),
+        "kept": _kept(report.plan),
+        "picture": _picture("What went, and what stayed", "removed", report.deleted, report.plan.kept),
         "adopted": report.adopted,
         "missed": report.missed,
         "eligible_left": report.eligible_left,
@@ -177,6 +149,15 @@ def _report_metadata(report: CleanupReport) -> dict[str, Any]:
     return metadata
 
 
+def _advice(report: CleanupReport) -> list[str]:
+    steps = [f"`prodtest undo {report.id} --dry-run` says what can be brought back"] if report.total else []
+    if report.eligible_left:
+        steps.append(f"{report.eligible_left} rows that may go are left: `prodtest cleanup` says which and why")
+    if report.plan.kept.get("appointments", {}).get("suspect"):
+        steps.append("rows in doubt go by id only: `prodtest cleanup --id ID --no-dry-run`")
+    return steps
+
+
 def _live_verdict(report: CleanupReport) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not report.is_failure,
@@ -186,17 +167,19 @@ def _live_verdict(report: CleanupReport) -> dg.AssetCheckResult:
             "stop_reason": report.stop_reason.value,
             "eligible_left": report.eligible_left,
             "every_removed_row_is_archived": report.proof is None or report.proof.unarchived == 0,
-        },
+        }
+        | (repair("prodtest cleanup", _SECTION) if report.is_failure else {}),
     )
 
 
 def _dry_verdict(plan: CleanupPlan) -> dg.AssetCheckResult:
     """A dry run never counts as a cleanup: it passes only when there was nothing to do."""
+    metadata: dict[str, Any] = {"stop_reason": "dry run", "eligible_left": plan.total}
     return dg.AssetCheckResult(
         passed=plan.total == 0,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"dry run: {plan.total} rows would go" if plan.total else "nothing to remove",
-        metadata={"stop_reason": "dry run", "eligible_left": plan.total},
+        metadata=metadata | (repair("prodtest cleanup --no-dry-run", _SECTION) if plan.total else {}),
     )
 
 

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from prodtest_assets.defs import checks_calendar, checks_tables
-from prodtest_assets.defs.cleanup import BOOKING_FLOW_AND_CLEANUP, CLEANUP_STALE_TEST_DATA, TEST_DATA_CLEANUP
+from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
+from prodtest_assets.defs.cleanup_config import BOOKING_FLOW_AND_CLEANUP, CLEANUP_STALE_TEST_DATA
 from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.report import TEST_DATA_REPORT
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT

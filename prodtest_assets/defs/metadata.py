@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from prodtest_assets.defs.lineage import runbook
 from prodtest_assets.testdata.models import Offenders
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -13,7 +14,12 @@ _STEP = 1024
 
 
 def none_left(
-    offenders: Offenders, *, what: str, fix: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+    offenders: Offenders,
+    *,
+    what: str,
+    fix: str,
+    section: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
     """A check that passes when there are no offenders.
 
@@ -21,17 +27,28 @@ def none_left(
         offenders: the rows a check objects to, masked.
         what: what they are, in the plural: "stale test rows".
         fix: the command that repairs it.
+        section: of the runbook.
         severity: of a failure.
     """
     metadata: dict[str, Any] = {"count": offenders.total, "truncated": offenders.is_truncated}
     if offenders.total:
-        metadata |= {"sample": markdown_table(offenders.sample), "repair": dg.MetadataValue.md(f"`{fix}`")}
+        metadata |= {"sample": markdown_table(offenders.sample)} | repair(fix, section)
     return dg.AssetCheckResult(
         passed=offenders.total == 0,
         severity=severity,
         description=f"{offenders.total or 'no'} {what}",
         metadata=metadata,
     )
+
+
+def repair(command: str, section: str) -> dict[str, Any]:
+    """What a red check tells a person to do: the command that repairs it, and where to read on."""
+    return {"repair": dg.MetadataValue.md(f"`{command}`"), "runbook": runbook(section)}
+
+
+def next_steps(*steps: str) -> dict[str, Any]:
+    """What to do next, as the last entry of an asset's metadata; commands stand in backticks."""
+    return {"next": dg.MetadataValue.md("\n".join(f"- {step}" for step in steps) or "Nothing: all is as it should be.")}
 
 
 def not_measured(reason: str) -> dg.AssetCheckResult:

@@ -6,6 +6,7 @@ matplotlib is imported on first use, and only its figures and its Agg canvas: no
 import base64
 import io
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,10 +15,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INCHES = (8.0, 3.2)
+_WIDTH, _HEIGHT = 8.0, 3.2  # inches
+_INCHES_PER_BAR = 0.26
 _DOTS_PER_INCH = 90
-_FRESH, _STALE = "#2a7f9e", "#c8553d"
+# Pictures are kept with every materialization; with this many colours they take a third of the bytes.
+_COLOURS = 32
 _MOST_TICKS = 12
+
+
+class Colour(StrEnum):
+    """What a colour says, the same in every picture."""
+
+    FINE = "#2a7f9e"
+    BAD = "#c8553d"
+    DOUBTFUL = "#d9a441"
+    QUIET = "#8a949c"
+
+
+Bar = tuple[str, float, Colour]
 
 
 def age_histogram(buckets: Sequence[tuple[str, int]], *, stale_from: int) -> dg.MarkdownMetadataValue:
@@ -29,9 +44,9 @@ def age_histogram(buckets: Sequence[tuple[str, int]], *, stale_from: int) -> dg.
     """
     figure, axes = _canvas("Test rows by age")
     names, counts = [name for name, _ in buckets], [count for _, count in buckets]
-    colours = [_FRESH if place < stale_from else _STALE for place in range(len(buckets))]
+    colours = [Colour.FINE if place < stale_from else Colour.BAD for place in range(len(buckets))]
     axes.bar_label(axes.bar(names, counts, color=colours))
-    return _markdown(figure, axes, "test rows by age")
+    return _upright(figure, axes, "test rows by age")
 
 
 def hourly_trend(hours: Sequence[tuple[str, int]]) -> dg.MarkdownMetadataValue:
@@ -41,42 +56,73 @@ def hourly_trend(hours: Sequence[tuple[str, int]]) -> dg.MarkdownMetadataValue:
         hours: name and number of rows, the oldest first.
     """
     figure, axes = _canvas("Test rows created per hour")
-    axes.bar([name for name, _ in hours], [count for _, count in hours], color=_FRESH)
+    axes.bar([name for name, _ in hours], [count for _, count in hours], color=Colour.FINE)
     axes.set_xticks(range(0, len(hours), max(len(hours) // _MOST_TICKS, 1)))
-    return _markdown(figure, axes, "test rows created per hour")
+    return _upright(figure, axes, "test rows created per hour")
 
 
 def volume_over_time(moments: Sequence[str], totals: Sequence[int], stale: Sequence[int]) -> dg.MarkdownMetadataValue:
     """Test rows, and the stale ones among them, in each stored snapshot, the oldest first."""
     figure, axes = _canvas("Test rows in stored snapshots")
-    axes.plot(list(moments), list(totals), color=_FRESH, marker="o", label="all")
-    axes.plot(list(moments), list(stale), color=_STALE, marker="o", label="stale")
-    axes.set_xticks(range(0, len(moments), max(len(moments) // _MOST_TICKS, 1)))
-    axes.tick_params(axis="x", rotation=30)
+    places = range(len(moments))
+    axes.plot(places, list(totals), color=Colour.FINE, marker="o", label="all")
+    axes.plot(places, list(stale), color=Colour.BAD, marker="o", label="stale")
+    shown = range(0, len(moments), -(-len(moments) // _MOST_TICKS) or 1)
+    axes.set_xticks(shown, [moments[place] for place in shown], rotation=30, ha="right")
     axes.legend()
-    return _markdown(figure, axes, "test rows in stored snapshots")
+    return _upright(figure, axes, "test rows in stored snapshots")
 
 
-def _canvas(title: str) -> "tuple[Figure, Axes]":
+def bars(
+    title: str, rows: Sequence[Bar], *, unit: str, labels: Sequence[str] | None = None
+) -> dg.MarkdownMetadataValue:
+    """One bar for each row, from left to right, the first row on top.
+
+    Args:
+        rows: name, length and what its colour says.
+        unit: of the lengths.
+        labels: what stands at the bars' ends; the lengths themselves if left out.
+    """
+    figure, axes = _canvas(title, height=1.0 + _INCHES_PER_BAR * len(rows))
+    lengths = [length for _, length, _ in rows]
+    drawn = axes.barh(range(len(rows)), lengths, color=[colour for _, _, colour in rows])
+    axes.bar_label(drawn, labels=labels or [f"{length:g}" for length in lengths], padding=3)
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    axes.margins(x=0.12)
+    axes.set_xlim(left=0, right=max(axes.get_xlim()[1], 1))
+    return _markdown(figure, title)
+
+
+def _canvas(title: str, height: float = _HEIGHT) -> "tuple[Figure, Axes]":
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=(_WIDTH, height), dpi=_DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
-def _markdown(figure: "Figure", axes: "Axes", description: str) -> dg.MarkdownMetadataValue:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def _upright(figure: "Figure", axes: "Axes", description: str) -> dg.MarkdownMetadataValue:
+    """A picture whose height is a number of rows."""
+    from matplotlib.ticker import MaxNLocator
 
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("rows")
     # Only now: the limit, once set, stops following what is drawn.
     axes.margins(y=0.15)
     axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1))
+    return _markdown(figure, description)
 
-    image = io.BytesIO()
+
+def _markdown(figure: "Figure", description: str) -> dg.MarkdownMetadataValue:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    drawn, image = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(image, format="png")
+    figure.savefig(drawn, format="png")
+    Image.open(drawn).convert("RGB").quantize(_COLOURS).save(image, format="png", optimize=True)
     return dg.MetadataValue.md(f"![{description}](data:image/png;base64,{base64.b64encode(image.getvalue()).decode()})")

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from prodtest_assets.defs.cleanup import LIVE_JOBS
+from prodtest_assets.defs.cleanup_config import LIVE_JOBS
 from prodtest_assets.defs.environment import starts_by_itself
 from prodtest_assets.defs.jobs import cleanup_stale_test_data
 from prodtest_assets.defs.resources import readable_database, retention, write_rules

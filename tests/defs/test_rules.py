@@ -68,7 +68,7 @@ def test_sizes_are_readable(number: int | None, text: str) -> None:
 
 
 def test_offenders_beyond_the_sample_are_counted_and_said_to_be_missing() -> None:
-    result = none_left(Offenders(30, ({"id": 1},)), what="rows", fix="prodtest cleanup")
+    result = none_left(Offenders(30, ({"id": 1},)), what="rows", fix="prodtest cleanup", section="stale-rows")
 
     assert (result.passed, result.metadata["count"].value, result.metadata["truncated"].value) == (False, 30, True)
 
