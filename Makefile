@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # Tests and benchmarks must not see the settings of the person who runs them.
 CLEAN_ENV := env $(foreach name,$(filter PRODUCTION_% PRODTEST_%,$(shell env | cut -d= -f1)),-u $(name))
 
-.PHONY: install demo test lint format bench bench-quick soak lock
+.PHONY: install demo test lint format bench bench-quick soak docs lock
 
 install: $(INSTALLED)
 
@@ -43,6 +43,10 @@ bench-quick: install
 # The same tests with more kills, more races and more faults; takes a while.
 soak: install
 	@$(CLEAN_ENV) $(BIN)/python -m pytest --soak -o timeout=7200
+
+# docs/commands.md and docs/settings.md, from the code.
+docs: install
+	@$(BIN)/python docs/generate.py
 
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header \

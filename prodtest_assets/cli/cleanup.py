@@ -57,7 +57,14 @@ class Request:
     help="Remove the N oldest rows and leave the rest. Without it, PRODTEST_MAX_DELETE is the limit above which "
     "nothing is removed.",
 )
-@click.option("--batch-size", type=options.BATCH, metavar="N", default=Policy().batch_size, show_default=True)
+@click.option(
+    "--batch-size",
+    type=options.BATCH,
+    metavar="N",
+    default=Policy().batch_size,
+    show_default=True,
+    help="Rows in one transaction.",
+)
 @options.max_runtime
 @click.option("--plan", "plan_id", type=click.UUID, metavar="ID", help="The plan that a dry run has stored.")
 @click.option("--id", "ids", type=options.ROW_ID, multiple=True, metavar="N", help="Only this test appointment.")

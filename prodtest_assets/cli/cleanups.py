@@ -10,7 +10,9 @@ from prodtest_assets.cli.output import counted, instant, per_table, show, show_j
 
 @click.command()
 @options.db_url
-@click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), metavar="N", default=20, show_default=True, help="At most so many."
+)
 @options.as_json
 def cleanups(db_url: str | None, limit: int, as_json: bool) -> None:
     """List the cleanups of which the archive still holds rows, newest first."""

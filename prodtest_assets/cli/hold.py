@@ -121,7 +121,9 @@ def _end(until: datetime | None, days: float | None) -> datetime:
 @options.db_url
 @options.older_than
 @click.option("--ended", is_flag=True, help="Also those that have ended or were released.")
-@click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), metavar="N", default=100, show_default=True, help="At most so many."
+)
 @options.as_json
 def list_(db_url: str | None, older_than: float | None, ended: bool, limit: int, as_json: bool) -> None:
     """List the holds in force with their reasons, and when the rows may go."""
