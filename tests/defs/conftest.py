@@ -1,7 +1,9 @@
 """Runs of the real assets and checks: on a real database, with a Dagster instance that forgets everything."""
 
+import secrets
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from prodtest_assets.booking_flow import suite_tests
 from prodtest_assets.definitions import defs
 from prodtest_assets.defs.flow import booking_flow_asset
 from prodtest_assets.defs.resources import BookingDatabase
+from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
 from tests.booking_world import RULES, BookingWorld
@@ -85,6 +88,50 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """Dagster's storage for one test."""
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+_POSTGRES_STORAGE = """
+storage:
+  postgres:
+    postgres_db:
+      scheme: postgresql+psycopg2
+      hostname: 127.0.0.1
+      port: {port}
+      username: {user}
+      password: {password}
+      db_name: {name}
+telemetry: {{enabled: false}}
+"""
+
+
+@contextmanager
+def dagster_on_postgres(server: PostgresServer, database: str, home: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster with its storage in a database of the server, as it is deployed."""
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text(
+        _POSTGRES_STORAGE.format(port=server.port, user=server.user, password=server.password, name=database)
+    )
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def dagster_template(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database in which Dagster has made its tables."""
+    postgres.create_database("template_dagster")
+    with dagster_on_postgres(postgres, "template_dagster", tmp_path_factory.mktemp("dagster")) as instance:
+        instance.get_runs_count()
+    return "template_dagster"
+
+
+@pytest.fixture
+def postgres_instance(postgres: PostgresServer, dagster_template: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster's storage in PostgreSQL, for one test."""
+    name = f"dagster_{secrets.token_hex(4)}"
+    postgres.create_database(name, template=dagster_template)
+    with dagster_on_postgres(postgres, name, tmp_path / "dagster_home") as instance:
+        yield instance
+    postgres.drop_database(name)
 
 
 @pytest.fixture

@@ -23,6 +23,12 @@ StartApp = Callable[..., None]
 
 
 @pytest.fixture
+def instance(postgres_instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The storage that deployments have."""
+    return postgres_instance
+
+
+@pytest.fixture
 def start_app(world: BookingWorld, settings_of: SetSettings) -> Iterator[StartApp]:
     """Starts the application, with faults if they are named, and lets the settings lead to it."""
     with ExitStack() as running:
