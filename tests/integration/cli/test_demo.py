@@ -2,12 +2,10 @@
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,13 +14,13 @@ import pytest
 
 from prodtest_assets.booking_flow import suite_tests
 from prodtest_assets.sandbox.locks import held
-from prodtest_assets.sandbox.postgres import private_postgres, remove_private_postgres
+from prodtest_assets.sandbox.postgres import private_postgres
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.snapshot import take_snapshot
-from tests.integration.cli.commands import CHECKOUT, Result, command, environment
+from tests.integration.cli.checkouts import assert_that_nothing_runs, copied_checkout, end, processes_of
+from tests.integration.cli.commands import CHECKOUT, command, environment
 
-SECONDS = 180
 TESTS = len(suite_tests(CHECKOUT / "tests" / "production"))
 # Somebody's settings, which a demonstration must not look at.
 REAL_SETTINGS = {
@@ -36,15 +34,9 @@ REAL_SETTINGS = {
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
     """A copy of this checkout, so that a developer's own demonstration is left alone."""
-    folder = Path("/var/tmp") / f"prodtest-cli-{secrets.token_hex(4)}"
-    folder.mkdir(mode=0o755)
-    for name in ("prodtest_assets", "deploy", "migrations", "tests/production"):
-        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CHECKOUT / "pyproject.toml", folder)
-    (folder / ".env").write_text("PRODTEST_MAX_DELETE=0\nTEST_DATA_AUTO_CLEANUP=false\n")
-    yield folder
-    remove_private_postgres(folder / ".prodtest" / "postgres")
-    shutil.rmtree(folder)
+    with copied_checkout() as folder:
+        (folder / ".env").write_text("PRODTEST_MAX_DELETE=0\nTEST_DATA_AUTO_CLEANUP=false\n")
+        yield folder
 
 
 def start(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -58,34 +50,6 @@ def start(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def end(process: subprocess.Popen[str]) -> Result:
-    """Wait for it to end."""
-    out, err = process.communicate(timeout=SECONDS)
-    return Result(process.returncode, out, err)
-
-
-def processes_of(checkout: Path) -> dict[int, str]:
-    """Every process that has the checkout in its command line or its environment."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and int(folder.name) != os.getpid():
-            try:
-                text = (folder / "cmdline").read_bytes() + b"\0" + (folder / "environ").read_bytes()
-            except OSError:
-                continue
-            if os.fsencode(checkout) in text:
-                found[int(folder.name)] = text.replace(b"\0", b" ").decode(errors="replace")[:200]
-    return found
-
-
-def assert_that_nothing_runs(checkout: Path) -> None:
-    """The PostgreSQL may take a moment to see that its last user has gone."""
-    deadline = time.monotonic() + 15
-    while (running := processes_of(checkout)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not running
 
 
 def snapshot_of(checkout: Path) -> Snapshot:
