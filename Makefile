@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Processes that share the tests. Most tests wait for servers, so two processors carry three of them.
+WORKERS ?= 3
 # Tests and benchmarks must not see the settings of the person who runs them.
 CLEAN_ENV := env $(foreach name,$(filter PRODUCTION_% PRODTEST_%,$(shell env | cut -d= -f1)),-u $(name))
 
@@ -22,7 +24,7 @@ demo: install
 	@$(BIN)/prodtest demo
 
 test: install
-	@$(CLEAN_ENV) $(BIN)/python -m pytest $(TESTARGS)
+	@$(CLEAN_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTARGS)
 
 lint: install
 	$(BIN)/ruff check .
@@ -42,7 +44,7 @@ bench-quick: install
 
 # The same tests with more kills, more races and more faults; takes a while.
 soak: install
-	@$(CLEAN_ENV) $(BIN)/python -m pytest --soak -o timeout=7200
+	@$(CLEAN_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --soak -o timeout=7200 $(TESTARGS)
 
 # docs/commands.md and docs/settings.md, from the code.
 docs: install

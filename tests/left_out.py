@@ -5,11 +5,13 @@ The end of the run also says how often the tests that try something many times h
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
-_LEFT_OUT = pytest.StashKey[list[tuple[str, str]]]()
+_LEFT_OUT = pytest.StashKey[dict[str, str]]()
+_TO_CONTROLLER = "left_out"
 
 
 def needs(is_there: bool, otherwise: str) -> pytest.MarkDecorator:
@@ -37,13 +39,31 @@ def program_path(program: str) -> str | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(is_there, otherwise): is left out, and listed, unless is_there")
-    config.stash[_LEFT_OUT] = []
+    config.stash[_LEFT_OUT] = {}
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_FromWorkers(config))
+
+
+class _FromWorkers:
+    """Collects what was left out where the tests run in processes of their own."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hook of pytest-xdist: a worker has ended."""
+        self._config.stash[_LEFT_OUT] |= getattr(node, "workeroutput", {}).get(_TO_CONTROLLER, {})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_TO_CONTROLLER] = session.config.stash[_LEFT_OUT]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = {item: _what_is_missing(item) for item in items}
     left_out = [item for item in items if missing[item]]
-    config.stash[_LEFT_OUT] += [(item.nodeid, missing[item]) for item in left_out]
+    config.stash[_LEFT_OUT] |= {item.nodeid: missing[item] for item in left_out}
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not missing[item]]
@@ -61,7 +81,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f"{test}: {name} {value}")
     if config.stash[_LEFT_OUT]:
         terminalreporter.section("left out")
-        for test, reason in config.stash[_LEFT_OUT]:
+        for test, reason in sorted(config.stash[_LEFT_OUT].items()):
             terminalreporter.write_line(f"{test}: {reason}")
 
 
