@@ -4,6 +4,7 @@ Every setting stands here once, with its default, its bounds and its meaning; `d
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -158,11 +159,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _setting("PRODTEST_CALENDAR_API_URL", means="where Google's client finds the API", default="Google's"),
     ] = None
 
+    target: Annotated[
+        str | None,
+        _setting(
+            "PRODTEST_TARGET",
+            means="what this deployment is called where one Dagster watches several; asset keys begin with it",
+        ),
+    ] = None
     autostart: Annotated[bool, _setting("PRODTEST_AUTOSTART", means="schedules and sensors run from the start")] = False
     alert_urls: Annotated[
         tuple[Secret, ...],
         _setting("PRODTEST_ALERT_URLS", means="where alerts go: Apprise URLs, comma-separated", default="none"),
     ] = ()
+    webserver_url: Annotated[
+        str | None,
+        _setting("PRODTEST_WEBSERVER_URL", means="Dagster's web UI, so that an alert can link to its run"),
+    ] = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -250,7 +262,9 @@ def _converted(field: msgspec.structs.FieldInfo, value: object) -> object:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """What commas divide. Those within a URL do not: the next part of a list of URLs begins with a scheme."""
+    comma = r",(?=\s*(?:[\w+.-]+://|,|$))" if "://" in text else ","
+    return tuple(part.strip(" \t\r\n,") for part in re.split(comma, text) if part.strip(" \t\r\n,"))
 
 
 def _bare(text: str, wanted: object) -> str:
@@ -282,8 +296,14 @@ def _existing_zone(name: str) -> str:
     return name
 
 
+def _target_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name):
+        raise ValueError("must be made of letters, digits and `_`, and begin with a letter")
+    return name
+
+
 _RULES: Mapping[str, Callable[[Any], object]] = MappingProxyType(
-    {"test_url": _web_address, "time_zone": _existing_zone}
+    {"target": _target_name, "test_url": _web_address, "webserver_url": _web_address, "time_zone": _existing_zone}
 )
 
 
