@@ -1,8 +1,9 @@
 """What `prodtest preflight` looks at, and `prodtest run` before it places a call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prodtest_assets.booking_flow import suite_folder, suite_tests
+from prodtest_assets.calendar_audit import Kind, audit_calendar
 from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.caller.script_file import load_script
 from prodtest_assets.cli.access import booking_database, database_url, settings_for
@@ -10,6 +11,7 @@ from prodtest_assets.cli.output import counted, shown_url
 from prodtest_assets.cli.preflight_database import database_lines
 from prodtest_assets.cli.preflight_lines import Line, failed, failed_with, passed, warned
 from prodtest_assets.errors import ProdtestError, Unreachable
+from prodtest_assets.google_calendar import Calendar
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.connection import masked_url
 
@@ -130,6 +132,19 @@ def _calendar_line(settings: Settings) -> Line:
     try:
         with configured_calendar(settings) as opened:
             opened.event(_NO_SUCH_EVENT)
+            counts = _calendar_findings(settings, opened)
     except ProdtestError as error:
         return failed_with("calendar", error)
-    return passed("calendar", "the calendar answers")
+    if not counts:
+        return passed("calendar", "the calendar answers")
+    found = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return warned("calendar", f"the calendar answers; {found}", "see the check no_orphaned_calendar_events")
+
+
+def _calendar_findings(settings: Settings, calendar: Calendar) -> Mapping[Kind, int]:
+    """What does not fit the test rows. A database that does not answer has a line of its own."""
+    try:
+        with booking_database(settings) as database:
+            return audit_calendar(database, calendar).counts
+    except ProdtestError:
+        return {}

@@ -231,6 +231,18 @@ WHERE table_oid = 'public.appointments'::regclass AND content ->> 'google_event_
   AND event_removed_at IS NULL
 ORDER BY archived_at LIMIT %(limit)s
 
+-- name: mirrored_rows
+-- Test rows with the calendar event that mirrors them: marked ones, those a call made, and those an event names.
+WITH {sources}
+SELECT a.id, a.google_event_id AS event_id, a.starts_at, a.duration_min,
+       a.cancelled_at IS NOT NULL OR a.status = 'cancelled' AS is_cancelled
+FROM public.appointments a WHERE a.id IN (
+    (SELECT id FROM public.appointments WHERE is_test_data AND google_event_id IS NOT NULL
+     ORDER BY created_at DESC LIMIT %(limit)s)
+    UNION SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL
+    UNION SELECT unnest(%(ids)s::bigint[]))
+ORDER BY a.id
+
 -- name: snapshots
 -- The last stored snapshots, newest first.
 SELECT taken_at, figures FROM prodtest.snapshot ORDER BY taken_at DESC LIMIT %(limit)s
@@ -410,3 +422,40 @@ SELECT *, count(*) OVER ()::int AS total FROM shown ORDER BY aged_from, id LIMIT
 -- name: sensor_heartbeats
 -- When each sensor was last alive.
 SELECT name, beat_at FROM prodtest.heartbeat ORDER BY name
+
+-- name: recent_runs
+-- The last runs of the booking flow, newest first, with what their calls came to.
+SELECT r.id, r.target, r.started_at, r.finished_at, r.outcome, r.passed, r.failed, r.skipped,
+       count(c.call_sid)::int AS calls, (count(*) FILTER (WHERE c.outcome = 'booked'))::int AS booked
+FROM (SELECT * FROM prodtest.test_run ORDER BY started_at DESC LIMIT %(limit)s) r
+LEFT JOIN prodtest.test_call c ON c.run_id = r.id
+GROUP BY r.id, r.target, r.started_at, r.finished_at, r.outcome, r.passed, r.failed, r.skipped ORDER BY r.started_at DESC
+
+-- name: recent_calls
+-- Calls of some runs that left no row or whose row was compared with what was said, newest first.
+SELECT call_sid, run_id, persona, caller_number, caller_name, outcome, opened_at, comparison, transcript,
+       count(*) OVER ()::int AS total
+FROM prodtest.test_call
+WHERE run_id = ANY (%(run_ids)s::uuid[]) AND outcome <> 'open' AND (outcome <> 'booked' OR comparison IS NOT NULL)
+ORDER BY opened_at DESC LIMIT %(limit)s
+
+-- name: recent_cleanups
+-- The last cleanups and removals by tests, newest first, with the rows that can still come back.
+SELECT c.id, c.plan_id IS NULL AS is_by_tests, c.started_at, c.finished_at, c.stop_reason, c.deleted, c.actor,
+       (SELECT count(*) FROM prodtest.archived_row a WHERE a.cleanup_id = c.id)::int AS archived
+FROM prodtest.cleanup_run c ORDER BY c.started_at DESC LIMIT %(limit)s
+
+-- name: volume_history
+-- The number of test rows in all stored snapshots, the oldest first; the most of each stretch where there are many.
+SELECT max(s.taken_at) AS taken_at, max(s.total) AS total, max(s.stale) AS stale
+FROM (SELECT taken_at, (figures ->> 'total')::int AS total,
+             (figures #>> '{stale,eligible}')::int + (figures #>> '{stale,held}')::int
+             + (figures #>> '{stale,suspect}')::int AS stale,
+             ntile(%(points)s) OVER (ORDER BY taken_at) AS stretch FROM prodtest.snapshot) s
+GROUP BY s.stretch ORDER BY 1
+
+-- name: snapshot_before_removal
+-- The last stored snapshot from before the last cleanup, or the last tests, that removed something.
+SELECT s.figures FROM prodtest.snapshot s WHERE s.taken_at < (
+    SELECT max(c.started_at) FROM prodtest.cleanup_run c WHERE c.deleted <> '{}')
+ORDER BY s.taken_at DESC LIMIT 1

@@ -1,17 +1,12 @@
 """The calendar through Google's own client: against the sandbox's stand-in, and against answers that go wrong."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.google_calendar import Calendar, open_calendar, remove_pending_events
@@ -116,24 +111,84 @@ def _error(status: int, reason: str) -> Answer:
     return status, json.dumps({"error": problem})
 
 
-def test_a_server_error_is_tried_again(answering: Answering) -> None:
-    answers = iter([_error(503, "backendError"), (200, json.dumps({"id": "abcde", "status": "confirmed"}))])
-    api = answering(lambda request: next(answers))
+@pytest.mark.parametrize(
+    "passing",
+    [
+        _error(503, "backendError"),
+        _error(429, "rateLimitExceeded"),
+        _error(403, "rateLimitExceeded"),
+        _error(403, "userRateLimitExceeded"),
+    ],
+)
+def test_what_passes_is_tried_again_after_longer_and_longer_waits(answering: Answering, passing: Answer) -> None:
+    answers = iter([passing, passing, passing, (200, json.dumps({"id": "abcde", "status": "confirmed"}))])
+    api, waits = answering(lambda request: next(answers)), list[float]()
 
-    with open_calendar(calendar_id="mine", api_url=api.url, retries=1) as calendar:
+    with open_calendar(calendar_id="mine", api_url=api.url, sleep=waits.append) as calendar:
         assert calendar.event("abcde") is not None
-    assert len(api.requests) == 2
+    assert len(api.requests) == 4
+    assert [int(seconds) for seconds in waits] == [1, 2, 4]
 
 
-def test_a_quota_that_stays_used_up_is_no_fault_of_the_configuration(answering: Answering) -> None:
-    api = answering(lambda request: _error(403, "rateLimitExceeded"))
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_quota_that_stays_used_up_is_no_fault_of_the_configuration(answering: Answering, status: int) -> None:
+    api = answering(lambda request: _error(status, "rateLimitExceeded"))
 
     with (
-        open_calendar(calendar_id="mine", api_url=api.url, retries=1) as calendar,
+        open_calendar(calendar_id="mine", api_url=api.url, retries=1, sleep=lambda seconds: None) as calendar,
         pytest.raises(Unreachable, match="quota"),
     ):
         calendar.delete("abcde")
     assert len(api.requests) == 2
+
+
+def test_a_quota_for_the_whole_day_is_not_waited_for(answering: Answering) -> None:
+    api = answering(lambda request: _error(403, "dailyLimitExceeded"))
+
+    with (
+        open_calendar(calendar_id="mine", api_url=api.url, sleep=lambda seconds: None) as calendar,
+        pytest.raises(Unreachable, match="quota"),
+    ):
+        calendar.delete("abcde")
+    assert len(api.requests) == 1
+
+
+def test_an_api_that_does_not_listen_is_asked_again() -> None:
+    waits: list[float] = []
+
+    with (
+        open_calendar(calendar_id="mine", api_url="http://127.0.0.1:1/", retries=2, sleep=waits.append) as calendar,
+        pytest.raises(Unreachable, match="does not answer"),
+    ):
+        calendar.event("abcde")
+    assert len(waits) == 2
+
+
+def test_events_are_listed_by_the_applications_properties_over_several_pages(answering: Answering) -> None:
+    pages = {
+        False: {"items": [{"id": "first"}, {"id": "second"}], "nextPageToken": "2"},
+        True: {"items": [{"id": "third"}, {"id": "fourth"}]},
+    }
+    api = answering(lambda request: (200, json.dumps(pages["pageToken=2" in request.path])))
+
+    with open_calendar(calendar_id="mine", api_url=api.url) as calendar:
+        found = calendar.events({"is_test_data": "true"}, limit=3)
+    assert [event.id for event in found] == ["first", "second", "third"]
+    assert "privateExtendedProperty=is_test_data%3Dtrue" in api.requests[0].path
+
+
+def test_a_time_without_an_offset_is_one_of_the_zone_beside_it(answering: Answering) -> None:
+    winter = {"dateTime": "2030-12-03T16:00:00", "timeZone": "Europe/Berlin"}
+    summer = {"dateTime": "2030-06-03T16:00:00", "timeZone": "Europe/Berlin"}
+    api = answering(lambda request: (200, json.dumps({"id": "abcde", "start": winter, "end": summer})))
+
+    with open_calendar(calendar_id="mine", api_url=api.url) as calendar:
+        event = calendar.event("abcde")
+    assert event is not None
+    assert (event.start, event.end) == (
+        datetime(2030, 12, 3, 15, 0, tzinfo=UTC),
+        datetime(2030, 6, 3, 14, 0, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,78 +252,3 @@ def test_an_api_that_is_down_is_given_up_after_three_events(answering: Answering
     with open_calendar(calendar_id="mine", api_url=api.url, retries=0) as calendar, pytest.raises(Unreachable):
         list(remove_pending_events(calendar, [f"event{place}" for place in range(10)]))
     assert len(api.requests) == 3
-
-
-# Accounts ----------------------------------------------------------------------------------------------------
-
-
-def _service_account(token_uri: str) -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    account = {
-        "type": "service_account",
-        "client_email": "tests@project.iam.gserviceaccount.com",
-        "private_key": pem,
-        "token_uri": token_uri,
-    }
-    return json.dumps(account)
-
-
-@pytest.mark.parametrize("as_file", [False, True])
-def test_a_service_account_signs_in_with_its_key_or_the_path_to_it(
-    answering: Answering, tmp_path: Path, as_file: bool
-) -> None:
-    token = json.dumps({"access_token": "ya29.token", "expires_in": 3600, "token_type": "Bearer"})
-    api = answering(lambda request: (200, token) if request.path == "/token" else (200, json.dumps({"id": "abcde"})))
-    key = _service_account(f"{api.url}token")
-    if as_file:
-        (tmp_path / "key.json").write_text(key)
-
-    with open_calendar(
-        calendar_id="mine", service_account_json=str(tmp_path / "key.json") if as_file else key, api_url=api.url
-    ) as calendar:
-        assert calendar.event("abcde") is not None
-    assert api.requests[-1].authorization == "Bearer ya29.token"
-
-
-def test_a_service_account_that_google_refuses_is_named(answering: Answering) -> None:
-    api = answering(lambda request: (400, json.dumps({"error": "invalid_grant"})))
-
-    with (
-        open_calendar(
-            calendar_id="mine", service_account_json=_service_account(f"{api.url}token"), api_url=api.url
-        ) as calendar,
-        pytest.raises(ConfigurationError, match="GOOGLE_SERVICE_ACCOUNT_JSON"),
-    ):
-        calendar.event("abcde")
-
-
-@pytest.mark.parametrize("key", ["{", "{}", "no/such/file.json", None])
-def test_without_a_usable_key_the_setting_is_named_and_not_repeated(key: str | None) -> None:
-    with pytest.raises(ConfigurationError, match="GOOGLE_SERVICE_ACCOUNT_JSON") as raised:
-        open_calendar(calendar_id="mine", service_account_json=key)
-    assert not key or key not in str(raised.value)
-
-
-def test_without_a_calendar_id_the_setting_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="GOOGLE_CALENDAR_ID"):
-        open_calendar(calendar_id=None, api_url="http://127.0.0.1:1/")
-
-
-def test_a_missing_extra_is_named_with_the_command_that_installs_it() -> None:
-    program = (
-        "import sys; sys.modules['googleapiclient'] = None\n"
-        "from prodtest_assets.google_calendar import open_calendar\n"
-        "open_calendar(calendar_id='mine', api_url='http://127.0.0.1:1/')"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "ConfigurationError" in ended.stderr
-    assert "pip install 'prodtest-assets[calendar]'" in ended.stderr
-
-
-def test_the_client_is_imported_only_when_a_calendar_is_opened() -> None:
-    program = "import sys, prodtest_assets.google_calendar; print('googleapiclient' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == "False"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from prodtest_assets.calendar_audit import MARK, ROW
 from prodtest_assets.caller import Call, Ended
 from prodtest_assets.google_calendar import Calendar
 from prodtest_assets.pytest_plugin import CallContext, Caller, ending_of, explain
@@ -84,6 +85,9 @@ class TestProductionCallFlowWithDatabase:
         expected = (stored.starts_at, stored.starts_at + timedelta(minutes=stored.duration_min))
         start_and_end = (event.start, event.end)
         assert start_and_end == expected, "event: expected start and end of the stored appointment"
+        # Applications that do not write the row's id into the event have none to find here.
+        others = {found.id for found in calendar.events({ROW: str(stored.appointment_id)} | MARK, limit=9)} - {event_id}
+        assert not others, f"events of one appointment: expected 1, the calendar holds {len(others) + 1}"
 
     def test_concurrent_bookings_isolation(self, caller: Caller) -> None:
         """Callers who phone at the same time each get their own appointment: no name, number or time is mixed up."""
