@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from prodtest_assets.cli.output import say_statement
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import Settings, load_settings
 from prodtest_assets.testdata.connection import Database, normalize_url, open_database
@@ -41,14 +42,20 @@ def reserved_numbers(settings: Settings) -> ReservedNumbers:
 
 
 @contextmanager
-def booking_database(settings: Settings) -> Iterator[Database]:
+def booking_database(settings: Settings, *, show_sql: bool = False) -> Iterator[Database]:
     """The booking database, connected.
+
+    Args:
+        settings: say where it is.
+        show_sql: print each statement on stderr before it is asked.
 
     Raises:
         ConfigurationError: no URL, or user, password or database name are wrong.
         Unreachable: nobody answers.
     """
-    with open_database(database_url(settings), reserved=reserved_numbers(settings)) as database:
+    on_statement = say_statement if show_sql else None
+    url, reserved = database_url(settings), reserved_numbers(settings)
+    with open_database(url, reserved=reserved, on_statement=on_statement) as database:
         yield database
 
 

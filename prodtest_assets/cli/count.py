@@ -10,18 +10,17 @@ from prodtest_assets.testdata.models import Snapshot
 @click.command()
 @options.db_url
 @options.older_than
-@click.option(
-    "--active-only/--include-cancelled", default=False, help="Leave cancelled appointments out of the number."
-)
+@options.active_only
+@options.show_sql
 @options.as_json
-def count(db_url: str | None, older_than: float | None, active_only: bool, as_json: bool) -> None:
+def count(db_url: str | None, older_than: float | None, active_only: bool, show_sql: bool, as_json: bool) -> None:
     """How many test appointments the database holds."""
     from prodtest_assets.cli.access import booking_database, retention, settings_for
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)
     age = retention(settings, older_than)
-    with booking_database(settings) as database:
+    with booking_database(settings, show_sql=show_sql) as database:
         snapshot = take_snapshot(database, retention=age)
     hours = age.total_seconds() / 3600
     if as_json:

@@ -38,6 +38,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "prodtest_assets.cli.run:run",
         "count": "prodtest_assets.cli.count:count",
         "snapshot": "prodtest_assets.cli.snapshot:snapshot",
+        "dashboard": "prodtest_assets.cli.dashboard:dashboard",
+        "export": "prodtest_assets.cli.export:export",
         "list": "prodtest_assets.cli.list:list_rows",
         "verify": "prodtest_assets.cli.verify:verify",
         "summary": "prodtest_assets.cli.summary:summary",

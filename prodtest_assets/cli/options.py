@@ -18,6 +18,7 @@ def is_a_number(context: click.Context, parameter: click.Parameter, value: float
     return value
 
 
+HOURS = click.FloatRange(0, _LONGEST_HOURS)
 ROWS = click.IntRange(0, 1_000_000_000)
 BATCH = click.IntRange(1, 100_000)
 ROW_ID = click.IntRange(1, 2**63 - 1)
@@ -26,9 +27,15 @@ db_url: Decorator = click.option("--db-url", metavar="URL", help="The booking da
 as_json: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout."
 )
+show_sql: Decorator = click.option(
+    "--show-sql", is_flag=True, help="Print each statement on stderr before it is asked."
+)
+active_only: Decorator = click.option(
+    "--active-only/--include-cancelled", default=False, help="Leave cancelled appointments out, or count them too."
+)
 older_than: Decorator = click.option(
     "--older-than",
-    type=click.FloatRange(0, _LONGEST_HOURS),
+    type=HOURS,
     callback=is_a_number,
     metavar="HOURS",
     help="Test rows older than this are stale. Default: TEST_DATA_RETENTION_HOURS, or 24.",

@@ -37,6 +37,11 @@ def say(text: str) -> None:
     click.echo(f"prodtest: {' '.join(text.split())}", err=True)
 
 
+def say_statement(text: str) -> None:
+    """Print a statement on stderr, in a form that can be pasted into `psql`."""
+    click.echo(f"{text.strip()};\n", err=True)
+
+
 def discard_output() -> None:
     """Send what is still to be printed nowhere, since nobody reads it.
 
@@ -45,18 +50,19 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def show_table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> None:
+def show_table(rows: Iterable[Sequence[str]], *, indent: int = 2, gap: int = 2) -> None:
     """Print rows in columns; the last column may be of any length.
 
     Args:
         rows: all of the same length.
         indent: spaces before each row.
+        gap: spaces between columns.
     """
     cells = [list(row) for row in rows]
     widths = [max(len(click.unstyle(text)) for text in column) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = [text + " " * (width - len(click.unstyle(text))) for text, width in zip(row, widths, strict=True)]
-        show(f"{' ' * indent}{'  '.join(padded)}".rstrip())
+        show(f"{' ' * indent}{(' ' * gap).join(padded)}".rstrip())
 
 
 def mark(passed: bool | None) -> str:

@@ -1,13 +1,14 @@
 """Connections to the booking database, with errors a person can act on."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
+from psycopg.abc import Params
 from psycopg.rows import DictRow, dict_row
 
 from prodtest_assets.errors import (
@@ -80,6 +81,7 @@ class Database:
         reserved: the numbers that belong to tests.
         is_stricter: whether this database's transactions are stricter than READ COMMITTED unless they say otherwise.
             Then ours say so, since a function that waits for a lock must see what was committed meanwhile.
+        on_statement: told each statement with its parameters before it is asked; none of them holds a secret.
     """
 
     connection: psycopg.Connection[DictRow]
@@ -88,6 +90,7 @@ class Database:
     has_schema: bool
     reserved: ReservedNumbers
     is_stricter: bool = False
+    on_statement: Callable[[str], None] | None = None
 
     def rows(self, statement: str, /, **parameters: object) -> list[DictRow]:
         """The rows of a statement of `queries.sql`.
@@ -97,8 +100,10 @@ class Database:
             parameters: its named parameters; `reserved` is added.
         """
         text = query(statement, with_schema=self.has_schema)
+        bound = {"reserved": self.reserved.pattern, **parameters}
+        self._tell(text, bound)
         with translated_errors():
-            return self.connection.execute(text, {"reserved": self.reserved.pattern, **parameters}).fetchall()
+            return self.connection.execute(text, bound).fetchall()
 
     def row(self, statement: str, /, **parameters: object) -> DictRow:
         """The single row of a statement of `queries.sql`."""
@@ -112,9 +117,15 @@ class Database:
         """
         places: LiteralString = ", ".join(["%s"] * len(arguments))
         isolated = self.connection.transaction() if self.is_stricter else nullcontext()
+        text: LiteralString = f"SELECT prodtest.{function}({places}) AS value"
+        self._tell(text, arguments)
         with translated_errors(), isolated:
-            row = self.connection.execute(f"SELECT prodtest.{function}({places}) AS value", arguments).fetchone()
+            row = self.connection.execute(text, arguments).fetchone()
         return row["value"] if row else None
+
+    def _tell(self, text: LiteralString, parameters: Params) -> None:
+        if self.on_statement:
+            self.on_statement(psycopg.ClientCursor(self.connection).mogrify(text, parameters))
 
     @contextmanager
     def transaction(self, *, lock_timeout: str = "2s", statement_timeout: str = "300s") -> Iterator[None]:
@@ -128,12 +139,18 @@ class Database:
 
 
 @contextmanager
-def open_database(url: str | None, *, reserved: ReservedNumbers | None = None) -> Iterator[Database]:
+def open_database(
+    url: str | None,
+    *,
+    reserved: ReservedNumbers | None = None,
+    on_statement: Callable[[str], None] | None = None,
+) -> Iterator[Database]:
     """Connect to the booking database, and close the connection in the end.
 
     Args:
         url: as a person gives it; None says that none was configured.
         reserved: the numbers that belong to tests; the fiction numbers by default.
+        on_statement: told each statement before it is asked.
 
     Raises:
         ConfigurationError: there is no URL, or user, password or database name are wrong.
@@ -152,6 +169,7 @@ def open_database(url: str | None, *, reserved: ReservedNumbers | None = None) -
                 has_schema=bool(facts["has_schema"]),
                 reserved=reserved or ReservedNumbers(),
                 is_stricter=bool(facts["is_stricter"]),
+                on_statement=on_statement,
             )
 
 

@@ -196,8 +196,9 @@ WHERE outcome = 'open' AND id IS DISTINCT FROM %(run_id)s::uuid
   AND heartbeat_at BETWEEN clock_timestamp() - interval '30 seconds' AND clock_timestamp() - interval '8 seconds'
 
 -- name: plan
--- One stored plan.
-SELECT id, scope, cutoff, run_id, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan WHERE id = %(plan_id)s
+-- One stored plan that is complete.
+SELECT id, scope, cutoff, run_id, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan
+WHERE id = %(plan_id)s AND is_complete
 
 -- name: plan_batches
 -- The batches of a plan, without the ids.
@@ -284,12 +285,6 @@ SELECT obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') AS fing
 -- name: cutoff
 -- The absolute instant before which a test row is stale.
 SELECT {cutoff} AS cutoff
-
--- name: reachable_count
--- How many rows a plan's question reaches now.
-SELECT count(*)::int AS count FROM prodtest.plan p
-CROSS JOIN LATERAL prodtest.judge(p.scope, p.cutoff, p.run_id, p.named, p.named_users) j
-WHERE p.id = %(plan_id)s AND j.verdict = ANY (prodtest.verdicts_of(p.scope))
 
 -- name: remove_batch
 -- One batch of a cleanup, in the transaction of the caller.

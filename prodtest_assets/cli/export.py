@@ -1,0 +1,72 @@
+"""`prodtest export`: the figures as a file for other programs, or as a page for people."""
+
+from pathlib import Path
+
+import click
+
+from prodtest_assets.cli import options
+from prodtest_assets.cli.output import say, show
+from prodtest_assets.errors import ConfigurationError
+from prodtest_assets.settings import Settings
+
+_STDOUT = "-"
+
+
+@click.command()
+@options.db_url
+@options.older_than
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    default=_STDOUT,
+    show_default=True,
+    help="Where to; - is stdout. A file is replaced as a whole or not at all.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "prometheus", "html"]),
+    default="json",
+    show_default=True,
+    help="The snapshot as JSON or as metrics for a textfile collector, or the whole report as one HTML file.",
+)
+@options.show_sql
+def export(db_url: str | None, older_than: float | None, output: str, form: str, show_sql: bool) -> None:
+    """Write the figures to a file: JSON, Prometheus metrics, or a report in HTML."""
+    from prodtest_assets.cli.access import settings_for
+
+    if output != _STDOUT and not Path(output).parent.is_dir():
+        raise ConfigurationError(f"no such folder: {Path(output).parent}")
+    content = _content(settings_for(db_url=db_url), form, older_than, show_sql=show_sql)
+    if output == _STDOUT:
+        show(content.decode().rstrip("\n"))
+        return
+    from prodtest_assets.reports.atomic import write_atomically
+
+    write_atomically(Path(output), content)
+    say(f"wrote {output} ({form}, {len(content):,} bytes)")
+
+
+def _content(settings: Settings, form: str, older_than: float | None, *, show_sql: bool) -> bytes:
+    from prodtest_assets.cli.access import booking_database, retention
+    from prodtest_assets.testdata.snapshot import take_snapshot
+
+    age = retention(settings, older_than)
+    with booking_database(settings, show_sql=show_sql) as database:
+        if form == "html":
+            from prodtest_assets.reports.html import page
+            from prodtest_assets.testdata.report_facts import read_report_facts
+
+            return page(read_report_facts(database, retention=age)).encode()
+        snapshot = take_snapshot(database, retention=age)
+    if form == "prometheus":
+        from prodtest_assets.reports.prometheus import metrics
+
+        return metrics(snapshot)
+    import json
+
+    from prodtest_assets.reports.document import snapshot_document
+
+    return (json.dumps(snapshot_document(snapshot), indent=2) + "\n").encode()
