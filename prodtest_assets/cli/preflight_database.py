@@ -6,6 +6,7 @@ from typing import Any
 
 from prodtest_assets.cli.preflight_disk import archive_line, free_disk
 from prodtest_assets.cli.preflight_lines import Line, failed, passed, warned
+from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.schema import MARK_REVISION
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.connection import Database
@@ -117,7 +118,10 @@ def _rights(found: Mapping[str, Any]) -> Line:
 
 
 def _revision(database: Database, tables: Mapping[str, Any]) -> str:
-    rows = database.rows("application_revision") if tables["has_version_table"] else []
+    try:
+        rows = database.rows("application_revision") if tables["has_version_table"] else []
+    except ConfigurationError:
+        return " (this role may not read its revision)"
     if not rows:
         return ""
     revision = rows[0]["revision"]
