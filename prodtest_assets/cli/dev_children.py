@@ -115,6 +115,11 @@ class Children:
             if child.has_ended:
                 raise ProdtestError(f"{child.name} ended by itself; {child.log} says why")
 
+    def forget(self, child: Child) -> None:
+        """Care no longer about one that has ended."""
+        child.end(0.0)
+        self._started.remove(child)
+
     def stop(self) -> None:
         """End all of them, the youngest first, those that do not listen by SIGKILL."""
         deadline = time.monotonic() + _SECONDS_TO_STOP

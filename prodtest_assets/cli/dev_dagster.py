@@ -4,11 +4,11 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prodtest_assets.cli.dev_children import Child, Children
-from prodtest_assets.errors import ProdtestError
+from prodtest_assets.errors import ConfigurationError, ProdtestError
 
 HOST = "127.0.0.1"
 LOCATION = "prodtest"
@@ -28,7 +28,7 @@ def start_preparing(children: Children, environment: Mapping[str, str], home: Pa
 
 
 def start_dagster(
-    children: Children, environment: Mapping[str, str], *, port: int, folder: Path, wait_for: Child
+    children: Children, environment: Mapping[str, str], *, ports: Iterable[int], folder: Path, wait_for: Child
 ) -> str:
     """Start Dagster and wait until its web UI shows the definitions.
 
@@ -37,7 +37,7 @@ def start_dagster(
     Args:
         children: own what is started.
         environment: of all three, and of the runs.
-        port: of the web UI.
+        ports: for the web UI; the next is taken when somebody was quicker at the one before.
         folder: their current directory.
         wait_for: from `start_preparing`; the web server and the daemon need what it prepares.
 
@@ -53,16 +53,19 @@ def start_dagster(
     # JSON is YAML. https://yaml.org/spec/1.2.2/#12-yaml-history
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
 
-    def start(name: str, *command: object) -> None:
-        children.start(name, ["-m", *map(str, command)], environment, folder)
+    def start(name: str, *command: object) -> Child:
+        return children.start(name, ["-m", *map(str, command)], environment, folder)
 
     address = ("--host", HOST, "--port", code_port, "--location-name", LOCATION)
     start("code-server", "dagster", "code-server", "start", "--module-name", _DEFINITIONS, *address)
     wait_for.finish(_SECONDS_TO_PREPARE)
-    start("webserver", "dagster_webserver", "--workspace", workspace, "--host", HOST, "--port", port)
     start("daemon", "dagster._daemon", "run", "--workspace", workspace)
-    _wait_until_loaded(children, port)
-    return f"http://{HOST}:{port}"
+    for port in ports:
+        web = start("webserver", "dagster_webserver", "--workspace", workspace, "--host", HOST, "--port", port)
+        if _comes_up(children, web, port):
+            return f"http://{HOST}:{port}"
+        children.forget(web)
+    raise ConfigurationError("the port for the web UI was taken meanwhile; choose another with --port")
 
 
 def free_port(wanted: int = 0) -> int:
@@ -81,16 +84,26 @@ def free_port(wanted: int = 0) -> int:
         return port
 
 
-def _wait_until_loaded(children: Children, port: int) -> None:
+def _comes_up(children: Children, web: Child, port: int) -> bool:
+    """Wait until the web UI shows the definitions. False when somebody else has taken its port."""
     deadline = time.monotonic() + _SECONDS_TO_START
-    said = "it did not answer"
+    missing = ""
     while time.monotonic() < deadline:
+        if web.has_ended and not _is_free(port):
+            return False
         children.check()
-        said = _what_keeps_it(port)
-        if not said:
-            return
+        missing = _what_keeps_it(port)
+        if not missing:
+            return True
         time.sleep(_POLL_SECONDS)
-    raise ProdtestError(f"Dagster's web UI was not ready within {_SECONDS_TO_START:.0f} s: {said}")
+    raise ProdtestError(f"Dagster's web UI was not ready within {_SECONDS_TO_START:.0f} s: {missing}; see {web.log}")
+
+
+def _is_free(port: int) -> bool:
+    try:
+        return bool(free_port(port))
+    except OSError:
+        return False
 
 
 def _what_keeps_it(port: int) -> str:

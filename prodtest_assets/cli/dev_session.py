@@ -76,7 +76,7 @@ def dev_session(port: int | None, faults: Sequence[str], *, fresh: bool) -> Iter
     """
     own = own_deployment(faults)
     with only_session() as folder:
-        port = _free(port)
+        ports = _ports(port)
         say("starting PostgreSQL")
         with _postgres(folder.postgres, fresh=fresh) as server, children(folder.logs) as helpers:
             storage = prepare_dagster(folder.dagster_home, server, fresh=fresh)
@@ -85,7 +85,7 @@ def dev_session(port: int | None, faults: Sequence[str], *, fresh: bool) -> Iter
             with world_of(own, server, folder, faults) as world, children(folder.logs) as dagster:
                 say("starting Dagster: code server, web server, daemon")
                 environment = {"PRODTEST_AUTOSTART": "true", **world.environment, **storage}
-                url = start_dagster(dagster, environment, port=port, folder=world.folder, wait_for=preparing)
+                url = start_dagster(dagster, environment, ports=ports, folder=world.folder, wait_for=preparing)
                 folder.address.write_text(url)
                 shown = f"postgresql://{server.user}@{server.host}:{server.port}/{storage['DAGSTER_POSTGRES_DB']}"
                 password = ServerDirectory(server.directory).password_file
@@ -104,21 +104,22 @@ def _postgres(directory: Path, *, fresh: bool) -> Iterator[PostgresServer]:
             time.sleep(_POLL_SECONDS / 10)
 
 
-def _free(port: int | None) -> int:
-    """The port for the web UI.
+def _ports(port: int | None) -> list[int]:
+    """The ports for the web UI, in the order in which they are tried.
 
     Raises:
         ConfigurationError: the one that is asked for is in use.
     """
     if port is None:
+        others = [free_port(), free_port()]
         try:
-            return free_port(_USUAL_PORT)
+            return [free_port(_USUAL_PORT), *others]
         except OSError:
-            return free_port()
+            return others
     deadline = time.monotonic() + _SECONDS_FOR_THE_PORT
     while True:
         try:
-            return free_port(port)
+            return [free_port(port)]
         except OSError as error:
             # A session that was killed gives its port back within a moment.
             if time.monotonic() > deadline:

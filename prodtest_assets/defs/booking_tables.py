@@ -2,14 +2,15 @@
 
 import dagster as dg
 
+from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.defs.lineage import APPLICATION_TEAM, Writes, column, runbook, table
 
 _GROUP = "booking_app"
 _NOTE = "\n\nThe application owns it. Each snapshot observes it; no run of ours changes a customer's row."
 
-USERS_KEY = dg.AssetKey(["booking", "users"])
-APPOINTMENTS_KEY = dg.AssetKey(["booking", "appointments"])
-CALENDAR_EVENTS_KEY = dg.AssetKey(["booking", "calendar_events"])
+USERS_KEY = asset_key("booking", "users")
+APPOINTMENTS_KEY = asset_key("booking", "appointments")
+CALENDAR_EVENTS_KEY = asset_key("booking", "calendar_events")
 
 USERS = dg.AssetSpec(
     USERS_KEY,

@@ -10,6 +10,7 @@ from prodtest_assets.calendar_events import remove_events
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, CALENDAR_EVENTS, USERS
 from prodtest_assets.defs.cleanup_config import CleanupConfig
+from prodtest_assets.defs.environment import asset_key, cleanup_pool
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.metadata import markdown_table, next_steps, repair
 from prodtest_assets.defs.pictures import Bar, Colour, bars
@@ -23,13 +24,14 @@ from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport
 
-TEST_DATA_CLEANUP = dg.AssetKey("test_data_cleanup")
+TEST_DATA_CLEANUP = asset_key("test_data_cleanup")
 _SECTION = "cleanup-is-red"
 _KEPT_COLOURS = {"suspect": Colour.DOUBTFUL, "future": Colour.DOUBTFUL}
 
 
 @dg.asset(
     key=TEST_DATA_CLEANUP,
+    pool=cleanup_pool(),
     group_name="cleanup",
     kinds={"postgres", "table"},
     owners=OUR_TEAM,

@@ -13,6 +13,7 @@ import dagster as dg
 
 from prodtest_assets.booking_flow import SuiteTest, suite_folder
 from prodtest_assets.defs import columns
+from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.masking import masked, secrets_of
 from prodtest_assets.defs.metadata import markdown_table, next_steps, repair
@@ -26,7 +27,7 @@ from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.connection import Database
 
-BOOKING_FLOW_RESULTS = dg.AssetKey("booking_flow_results")
+BOOKING_FLOW_RESULTS = asset_key("booking_flow_results")
 _SECTION = "a-test-failed"
 _SHOWN = 20
 # The schedule runs it each morning; one missed morning is to be seen within the hour.

@@ -5,13 +5,12 @@ import dagster as dg
 from prodtest_assets.defs import checks_calendar, checks_tables
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
 from prodtest_assets.defs.cleanup_config import BOOKING_FLOW_AND_CLEANUP, CLEANUP_STALE_TEST_DATA
+from prodtest_assets.defs.environment import target_tags
 from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.report import TEST_DATA_REPORT
-from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT
+from prodtest_assets.defs.snapshot import AGE_DISTRIBUTION, CREATION_TREND, STORAGE_METRICS, TEST_DATA_SNAPSHOT
 
-_SNAPSHOT_AND_VIEWS = dg.AssetSelection.assets(
-    TEST_DATA_SNAPSHOT, "age_distribution", "storage_metrics", "creation_trend"
-)
+_SNAPSHOT_AND_VIEWS = dg.AssetSelection.assets(TEST_DATA_SNAPSHOT, AGE_DISTRIBUTION, STORAGE_METRICS, CREATION_TREND)
 _TABLE_CHECKS = dg.AssetSelection.checks(
     checks_tables.no_stale_test_rows,
     checks_tables.no_unmarked_test_rows,
@@ -26,14 +25,17 @@ booking_flow_and_cleanup = dg.define_asset_job(
     | _SNAPSHOT_AND_VIEWS
     | _TABLE_CHECKS,
     description="Run the booking-flow tests, take a snapshot, clean up, report. Deletes, if the safety rules allow.",
+    tags=target_tags(),
 )
 monitor_test_data = dg.define_asset_job(
     "monitor_test_data",
     selection=_SNAPSHOT_AND_VIEWS | _TABLE_CHECKS,
     description="Measure the test data and check it. Deletes nothing.",
+    tags=target_tags(),
 )
 cleanup_stale_test_data = dg.define_asset_job(
     CLEANUP_STALE_TEST_DATA,
     selection=dg.AssetSelection.assets(TEST_DATA_CLEANUP) | _TABLE_CHECKS,
     description="Remove stale and orphaned test data, and check. Deletes, if the safety rules allow.",
+    tags=target_tags(),
 )

@@ -7,20 +7,22 @@ from uuid import UUID
 import dagster as dg
 
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
+from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.defs.metadata import shown, size, table_text
 from prodtest_assets.defs.resources import BookingDatabase, retention
+from prodtest_assets.defs.snapshot import AGE_DISTRIBUTION, CREATION_TREND, STORAGE_METRICS
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.snapshot import take_snapshot
 
-TEST_DATA_REPORT = dg.AssetKey("test_data_report")
+TEST_DATA_REPORT = asset_key("test_data_report")
 
 
 @dg.asset(
     key=TEST_DATA_REPORT,
     group_name="reports",
     kinds={"markdown"},
-    deps=[TEST_DATA_CLEANUP, "age_distribution", "storage_metrics", "creation_trend"],
+    deps=[TEST_DATA_CLEANUP, AGE_DISTRIBUTION, STORAGE_METRICS, CREATION_TREND],
 )
 def report_on_test_data(
     context: dg.AssetExecutionContext, booking_database: BookingDatabase

@@ -9,6 +9,7 @@ import dagster as dg
 
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, USERS
+from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.metadata import markdown_table, next_steps, size
@@ -21,7 +22,10 @@ from prodtest_assets.testdata.snapshot import store_snapshot, stored_snapshots, 
 if TYPE_CHECKING:
     import pandas as pd
 
-TEST_DATA_SNAPSHOT = dg.AssetKey("test_data_snapshot")
+TEST_DATA_SNAPSHOT = asset_key("test_data_snapshot")
+AGE_DISTRIBUTION = asset_key("age_distribution")
+STORAGE_METRICS = asset_key("storage_metrics")
+CREATION_TREND = asset_key("creation_trend")
 _GROUP = "test_data"
 _HISTORY = 200
 _SHOWN = 10
@@ -59,6 +63,7 @@ def snapshot_of_test_data(
 
 
 @dg.asset(
+    key=AGE_DISTRIBUTION,
     group_name=_GROUP,
     kinds={"postgres", "matplotlib"},
     owners=OUR_TEAM,
@@ -92,6 +97,7 @@ def age_distribution(booking_database: BookingDatabase) -> dg.MaterializeResult[
 
 
 @dg.asset(
+    key=STORAGE_METRICS,
     group_name=_GROUP,
     kinds={"postgres", "matplotlib"},
     owners=OUR_TEAM,
@@ -123,6 +129,7 @@ def storage_metrics(booking_database: BookingDatabase) -> dg.MaterializeResult[N
 
 
 @dg.asset(
+    key=CREATION_TREND,
     group_name=_GROUP,
     kinds={"postgres", "pandas", "matplotlib"},
     owners=OUR_TEAM,
