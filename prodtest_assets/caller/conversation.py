@@ -90,6 +90,7 @@ class Conversation:
         self._is_noted = False
         self._remarks: list[str] = []
         self._asked: Counter[tuple[str, str]] = Counter()
+        self._call_fields: Mapping[str, str] = {}
 
     def run(self, start: httpx.URL, call_fields: Mapping[str, str]) -> Over:
         """Hold the conversation.
@@ -101,16 +102,17 @@ class Conversation:
         Raises:
             Unreachable: nothing listens at `start`, nor at the fallback.
         """
+        self._call_fields = call_fields
         self._statuses.tell("initiated", self._clock.now())
         self._statuses.tell("ringing", self._clock.now())
-        over = self._hold(Next(start), call_fields)
+        over = self._hold(Next(start))
         self._statuses.tell(over.status, self._clock.now())
         remarks = [*self._remarks, *self._statuses.remarks]
         return Over(over.ended, self._masked("; ".join(filter(None, [over.problem, *remarks]))) or None)
 
-    def _hold(self, step: Next, call_fields: Mapping[str, str]) -> Over:
+    def _hold(self, step: Next) -> Over:
         for turn in range(MAX_TURNS):
-            fields = {**call_fields, "CallStatus": "in-progress" if turn else "ringing"}
+            fields = {**self._call_fields, "CallStatus": "in-progress" if turn else "ringing"}
             try:
                 outcome = self._take(step, fields)
             except CallFailed as fault:
@@ -207,9 +209,25 @@ class Conversation:
         self._asked[prompt, does.shown] += 1
         if self._asked[prompt, does.shown] > MAX_REPEATS:
             return Over(Ended.caller_gave_up, f'"{does.shown}" was not taken as an answer to: {self._quoted()}')
+        self._tell_partly(gather, answer, does)
         self._note(Turn("caller", does.shown, self._clock.now()))
         self._heard.clear()
         return Next(resolve(answer.url, gather.action), gather.method, does.fields, does.twice)
+
+    def _tell_partly(self, gather: twiml.Gather, answer: Answer, does: Said) -> None:
+        """Tell the first words while the rest is being said. Whatever is answered, the call goes on.
+
+        https://www.twilio.com/docs/voice/twiml/gather#partialresultcallback
+        """
+        words = does.fields.get("SpeechResult", "").split()
+        if not gather.partial or not words:
+            return
+        heard = {"CallStatus": "in-progress", "UnstableSpeechResult": " ".join(words[: (len(words) + 1) // 2])}
+        try:
+            url = resolve(answer.url, gather.partial)
+            self._line.request(gather.partial_method, url, {**self._call_fields, **heard})
+        except CallFailed as fault:
+            self._remarks.append(f"the partial result was not taken: {fault}")
 
     def _stay_silent(self, gather: twiml.Gather, answer: Answer) -> Next | None:
         self._clock.wait(_DEFAULT_GATHER_SECONDS if gather.timeout is None else gather.timeout)

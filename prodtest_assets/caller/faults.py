@@ -23,10 +23,18 @@ class ProviderError(CallFailed):
         url: what was asked for; empty where it is not known.
         status: the HTTP status, when there was one.
         latency: seconds until the request was given up, when there was one.
+        is_timeout: a connection stood, and no answer came over it in time.
     """
 
     def __init__(
-        self, message: str, code: int, *, url: str = "", status: int | None = None, latency: float | None = None
+        self,
+        message: str,
+        code: int,
+        *,
+        url: str = "",
+        status: int | None = None,
+        latency: float | None = None,
+        is_timeout: bool = False,
     ) -> None:
         super().__init__(f"{message} (provider error {code})")
         self.plain = message
@@ -34,6 +42,7 @@ class ProviderError(CallFailed):
         self.url = url
         self.status = status
         self.latency = latency
+        self.is_timeout = is_timeout
 
 
 class NothingListens(ProviderError):

@@ -95,7 +95,7 @@ class RawCall:
         headers = {"X-Test-Data": "true", "X-Test-Run": self._run_id}
         token = signed_with if signed_with is not None else self._target.auth_token
         if token is not None:
-            headers[signature.HEADER] = signature.sign(token, str(url.copy_with(userinfo=b"")), form)
+            headers[signature.HEADER] = signature.sign(token, str(url.copy_with(userinfo=b"", fragment=None)), form)
         if self._target.api_key is not None:
             headers["X-API-Key"] = self._target.api_key
         return headers

@@ -64,6 +64,8 @@ class Gather:
         finish_on_key: the key that closes it; empty for none.
         action_on_empty: silence goes to `action` too, instead of to the next verb.
         nested: what the caller hears meanwhile.
+        partial: told of the first words of an answer while it is spoken; empty for nobody.
+        partial_method: how.
     """
 
     speech: bool
@@ -76,6 +78,8 @@ class Gather:
     finish_on_key: str
     action_on_empty: bool
     nested: tuple[Say | Play | Pause, ...]
+    partial: str = ""
+    partial_method: Method = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,8 @@ def _gather(element: Element) -> Gather:
         finish_on_key=element.get("finishOnKey", "#"),
         action_on_empty=element.get("actionOnEmptyResult", "false").lower() == "true",
         nested=tuple(verb for child in element if isinstance(verb := _nested(child), Say | Play | Pause)),
+        partial=element.get("partialResultCallback", "").strip(),
+        partial_method=_method(element.attrib, "partialResultCallbackMethod"),
     )
 
 
@@ -206,8 +212,8 @@ def _nested(element: Element) -> Verb | None:
     return read(element) if read is not None else None
 
 
-def _method(attributes: Mapping[str, str]) -> Method:
-    return "GET" if attributes.get("method", "POST").strip().upper() == "GET" else "POST"
+def _method(attributes: Mapping[str, str], name: str = "method") -> Method:
+    return "GET" if attributes.get(name, "POST").strip().upper() == "GET" else "POST"
 
 
 def _number(text: str, default: float) -> float:

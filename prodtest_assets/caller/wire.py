@@ -12,16 +12,11 @@ import httpx
 
 from prodtest_assets.caller import deadline, signature
 from prodtest_assets.caller.faults import NothingListens, ProviderError
+from prodtest_assets.caller.overrides import Overrides, overrides_of
 from prodtest_assets.caller.target import Target
 from prodtest_assets.caller.twiml import MAX_BYTES, Method
 from prodtest_assets.errors import CallFailed
 
-PROVIDER_SECONDS = 15.0
-"""How long the provider waits for a whole answer. https://www.twilio.com/docs/api/errors/11205"""
-CONNECT_ATTEMPTS = 2
-CONNECT_SECONDS = 5.0
-"""The provider tries twice, 5 s each, to get a connection; an answer that fails is not asked for again.
-https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides"""
 MAX_REDIRECTS = 10
 USER_AGENT = "TwilioProxy/1.1 (prodtest, simulated caller)"
 
@@ -68,7 +63,7 @@ def resolve(base: httpx.URL, reference: str) -> httpx.URL:
         raise ProviderError(f"{base.path}: an action or Redirect holds no valid URL", 11100) from error
     if url.scheme not in ("http", "https") or not url.host:
         raise ProviderError(f"{base.path}: an action or Redirect is not http or https", 11100)
-    return url.copy_with(fragment=None) if url.fragment else url
+    return url
 
 
 class Line:
@@ -133,7 +128,9 @@ class Line:
         redirects: tuple[str, ...] = ()
         while len(redirects) <= MAX_REDIRECTS:
             self._must_be_ours(url)
-            answer = self._exchange(method, url, fields, token, redirects)
+            manners = overrides_of(url.fragment)
+            url = url.copy_with(fragment=None) if url.fragment else url
+            answer = self._ask(method, url, fields, token, redirects, manners)
             if isinstance(answer, Answer):
                 return answer
             status, there = answer
@@ -143,16 +140,45 @@ class Line:
                 method, fields = "GET", {}
         raise ProviderError(f"{url.path}: more than {MAX_REDIRECTS} HTTP redirects in a row", 11215, url=str(url))
 
+    def _ask(
+        self,
+        method: Method,
+        url: httpx.URL,
+        fields: Mapping[str, str],
+        token: str,
+        redirects: tuple[str, ...],
+        manners: Overrides,
+    ) -> Answer | tuple[int, httpx.URL]:
+        """Ask until there is an answer, or until the address is not to be asked again."""
+        now = time.monotonic()
+        moment = min(now + min(self._target.timeout, manners.total), self._hang_up_at)
+        if moment <= now:
+            raise CallFailed(f"{method} {url.path}: the call has taken longer than {self._longest:g} s")
+        attempt = 0
+        while True:
+            request = self._build(method, url, fields, token)
+            try:
+                return self._exchange(request, method, url, redirects, manners, moment)
+            except ProviderError as fault:
+                if time.monotonic() >= moment or not manners.ask_again(fault, attempt):
+                    raise
+                attempt += 1
+
     def _exchange(
-        self, method: Method, url: httpx.URL, fields: Mapping[str, str], token: str, redirects: tuple[str, ...]
+        self,
+        request: httpx.Request,
+        method: Method,
+        url: httpx.URL,
+        redirects: tuple[str, ...],
+        manners: Overrides,
+        moment: float,
     ) -> Answer | tuple[int, httpx.URL]:
         started = time.monotonic()
-        moment = min(started + min(self._target.timeout, PROVIDER_SECONDS), self._hang_up_at)
-        if moment <= started:
-            raise CallFailed(f"{method} {url.path}: the call has taken longer than {self._longest:g} s")
-        request = self._build(method, url, fields, token)
         with deadline.ends_at(moment), self._faults_named(method, url, started):
-            response = self._connect(request, moment)
+            left = max(moment - started, 0.001)
+            timeout = {"connect": min(left, manners.connect), "read": min(left, manners.read), "write": left}
+            request.extensions["timeout"] = timeout | {"pool": left}
+            response = self._client.send(request, stream=True, follow_redirects=False)
             try:
                 if "Set-Cookie" in response.headers:
                     self._cookies.extract_cookies(response)
@@ -170,17 +196,6 @@ class Line:
                 )
             finally:
                 response.close()
-
-    def _connect(self, request: httpx.Request, moment: float) -> httpx.Response:
-        for attempt in range(1, CONNECT_ATTEMPTS + 1):
-            left = max(moment - time.monotonic(), 0.001)
-            request.extensions["timeout"] = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS)).as_dict()
-            try:
-                return self._client.send(request, stream=True, follow_redirects=False)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                if attempt == CONNECT_ATTEMPTS or time.monotonic() >= moment:
-                    raise
-        raise AssertionError("the last attempt answers or raises")
 
     def _build(self, method: Method, url: httpx.URL, fields: Mapping[str, str], token: str) -> httpx.Request:
         in_body = dict(fields) if method == "POST" else {}
@@ -226,7 +241,7 @@ class Line:
         except httpx.TimeoutException as error:
             waited = time.monotonic() - started
             raise ProviderError(
-                f"{where} gave no answer within {waited:.1f} s", 11205, url=asked, latency=waited
+                f"{where} gave no answer within {waited:.1f} s", 11205, url=asked, latency=waited, is_timeout=True
             ) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise ProviderError(

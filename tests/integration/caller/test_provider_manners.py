@@ -1,5 +1,6 @@
 """What the telephone network does around a conversation: retries, fallback, status callbacks, redirects."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -10,7 +11,10 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from prodtest_assets.caller import Clock, Ended, Persona, Target, place_call
@@ -102,6 +106,67 @@ def test_an_answer_with_an_error_is_not_asked_for_again(serve: Serve, ledger: Li
     place_call(PERSONA, Target(serve(answering(Response(status_code=500), seen=seen))), ledger)
 
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "status", "asked"),
+    [
+        ("#rc=2&rp=5xx", 503, 3),
+        ("#rp=all", 503, 2),
+        ("#rc=2&rp=4xx,5xx", 404, 3),
+        ("#rc=2&rp=4xx", 503, 1),
+        ("#rc=2", 503, 1),
+        ("#rc=0&rp=5xx", 503, 1),
+        ("#rc=99&rp=5xx", 503, 2),
+        ("#elsewhere", 503, 1),
+    ],
+)
+def test_an_address_says_how_often_it_is_asked_again_and_after_what(
+    serve: Serve, ledger: ListLedger, overrides: str, status: int, asked: int
+) -> None:
+    seen: Seen = []
+    url = serve(answering(Response(status_code=status), seen=seen))
+
+    call = place_call(PERSONA, Target(url, f"/voice?line=1{overrides}", auth_token="secret"), ledger)
+
+    assert call.ended is Ended.failed
+    assert len(seen) == asked
+    assert len({each["CallSid"] for each in seen}) == 1
+
+
+@pytest.mark.parametrize(("overrides", "times"), [("#rt=300", 1), ("#tt=300&rc=5&rp=rt", 1), ("#rt=300&rc=1&rp=rt", 2)])
+def test_an_address_says_how_long_it_is_waited_for(
+    serve: Serve, ledger: ListLedger, overrides: str, times: int
+) -> None:
+    asked: list[str] = []
+
+    async def hang(request: Request) -> Response:
+        asked.append(request.url.path)
+        await asyncio.sleep(2)
+        return Response()
+
+    url = serve(Starlette(routes=[Route("/voice", hang, methods=["POST"])]))
+    call = place_call(PERSONA, Target(url, f"/voice{overrides}"), ledger)
+
+    assert "POST /voice gave no answer within 0." in (call.problem or "")
+    assert len(asked) == times
+
+
+def test_the_first_words_of_an_answer_are_told_where_the_application_wants_them(
+    serve: Serve, ledger: ListLedger
+) -> None:
+    seen: Seen = []
+    gather = f"<Gather input='speech' partialResultCallback='/part' action='/name'><Say>{NAME}</Say></Gather>"
+    url = serve(answering(gather, Response(status_code=500), "<Say>Goodbye.</Say>", seen=seen))
+
+    call = place_call(PERSONA, Target(url, "/voice"), ledger)
+
+    name = ledger.opened[0].name
+    assert [each["path"] for each in seen] == ["/voice", "/part", "/name"]
+    assert seen[1]["UnstableSpeechResult"] == name.split()[0]
+    assert (seen[1]["CallSid"], seen[2]["SpeechResult"]) == (call.call_sid, name)
+    assert call.ended is Ended.hung_up_by_application
+    assert "the partial result was not taken: POST /part answered 500" in (call.problem or "")
 
 
 def test_the_application_is_told_how_the_call_gets_on(serve: Serve, ledger: ListLedger) -> None:

@@ -20,7 +20,7 @@ HERE = httpx.URL("https://booking.example/twilio/voice?call=7")
         ("?step=2", "https://booking.example/twilio/voice?step=2"),
         ("../up", "https://booking.example/up"),
         ("//booking.example:8443/x", "https://booking.example:8443/x"),
-        ("http://booking.example/y#part", "http://booking.example/y"),
+        ("http://booking.example/y#rc=2", "http://booking.example/y#rc=2"),
         (" /spaced ", "https://booking.example/spaced"),
     ],
 )
