@@ -3,6 +3,7 @@
 import dagster as dg
 
 from prodtest_assets.defs import (
+    alert_sensors,
     booking_tables,
     checks_calendar,
     checks_report,
@@ -46,7 +47,11 @@ defs = dg.Definitions(
     ],
     jobs=[jobs.booking_flow_and_cleanup, jobs.monitor_test_data, jobs.cleanup_stale_test_data],
     schedules=[schedules.daily_booking_flow, schedules.monitor_every_15_minutes],
-    sensors=[sensors.stale_test_data_sensor],
+    sensors=[
+        sensors.stale_test_data_sensor,
+        alert_sensors.asset_check_alert_sensor,
+        alert_sensors.run_failure_alert_sensor,
+    ],
     resources={"booking_database": BookingDatabase()},
     # A process for each step would take seconds to start, and the steps are short.
     executor=dg.in_process_executor,

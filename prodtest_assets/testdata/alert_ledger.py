@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from prodtest_assets.testdata.connection import Database
+from prodtest_assets.testdata.connection import Database, masked_url
 from prodtest_assets.testdata.guard import WritePermit
 
 
@@ -59,6 +59,11 @@ class AlertMessage:
     run_id: str | None
     recorded_at: datetime
     alerts: tuple[Told, ...]
+
+
+def place_of(url: str) -> str:
+    """Where a database is, `host:port/name`: tells one target from another, without user and password."""
+    return masked_url(url).partition("://")[2].rpartition("@")[2]
 
 
 def record_findings(

@@ -1,0 +1,119 @@
+"""The one cause that the ledger cannot hold: the booking database, in which it stands, does not answer.
+
+What has been told about it is kept in the cursor of the sensor that noticed, until the ledger can take it in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from prodtest_assets.alerts.channels import Channel
+from prodtest_assets.alerts.message import compose
+from prodtest_assets.testdata.alert_ledger import AlertMessage, Finding, Told, note_delivered, record_findings
+from prodtest_assets.testdata.connection import Database
+from prodtest_assets.testdata.guard import WritePermit
+
+_CAUSE = "database"
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which nothing could be recorded.
+
+    Attributes:
+        since: when it was noticed.
+        reason: in one sentence, without any secret.
+        told_at: when channels were last told.
+        told: the names of the channels that have taken the last message about it.
+        knows: the names of those that have taken any.
+        reminders: how many days it has lasted.
+    """
+
+    since: datetime
+    reason: str
+    told_at: datetime
+    told: tuple[str, ...] = ()
+    knows: tuple[str, ...] = ()
+    reminders: int = 0
+
+    @classmethod
+    def begun(cls, reason: str, now: datetime) -> "Outage":
+        """An outage that nobody has been told of."""
+        return cls(since=now, reason=reason, told_at=now)
+
+    def to_json(self) -> dict[str, Any]:
+        """In plain JSON types."""
+        return asdict(self) | {"since": self.since.isoformat(), "told_at": self.told_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Outage":
+        """What `to_json` gave."""
+        times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "told_at")}
+        return cls(**stored | times | {name: tuple(stored[name]) for name in ("told", "knows")})
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a person should read about it."""
+        return {"what": "the booking database", "said": self.reason, "do": "prodtest preflight"}
+
+
+def tell(outage: Outage, target: str, channels: Sequence[Channel], now: datetime) -> Outage:
+    """Tell each channel that does not know it yet, and all of them again after a day.
+
+    Args:
+        outage: as it was left at the last tick.
+        target: the database in words.
+        channels: all that are configured.
+        now: timezone-aware.
+
+    Returns:
+        The outage with what is told by now; to be kept.
+    """
+    if now - outage.told_at >= _DAY:
+        outage = replace(outage, told=(), told_at=now, reminders=outage.reminders + 1)
+    kind = "reminder" if outage.reminders else "failing"
+    # The same outage has the same id, whichever process tells it.
+    message = AlertMessage(
+        id=str(uuid5(NAMESPACE_URL, f"{target} {outage.since.isoformat()} {outage.reminders}")),
+        target=target,
+        kind=kind,
+        run_id=None,
+        recorded_at=outage.told_at,
+        alerts=(Told(_CAUSE, outage.since.astimezone(UTC), outage.details),),
+    )
+    for channel in channels:
+        if channel.name not in outage.told and channel.send(compose(message)) is None:
+            knows = tuple(dict.fromkeys((*outage.knows, channel.name)))
+            outage = replace(outage, told=(*outage.told, channel.name), knows=knows)
+    return outage
+
+
+def close(
+    outage: Outage,
+    database: Database,
+    permit: WritePermit,
+    target: str,
+    channels: Sequence[Channel],
+    now: datetime,
+    *,
+    clock: datetime | None = None,
+) -> None:
+    """Hand the outage over to the ledger: who was told hears of its end, and who was not hears of both.
+
+    Done twice it changes nothing, so that a process may die in between.
+
+    Args:
+        now: when the database answered again.
+        clock: for tests; the database's own by default.
+    """
+    findings = [
+        Finding(_CAUSE, outage.since, failed=True, details=outage.details),
+        Finding(_CAUSE, now, failed=False, details={"what": outage.details["what"], "said": "it answers again"}),
+    ]
+    messages = record_findings(database, permit, target, findings, now=clock)
+    names = [channel.name for channel in channels]
+    for name in outage.knows if "failing" in messages else ():
+        note_delivered(database, permit, messages["failing"], name, names, now=clock)
