@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "dev": "prodtest_assets.cli.dev:dev",
         "migrate": "prodtest_assets.cli.migrate:migrate",
         "preflight": "prodtest_assets.cli.preflight:preflight",
+        "health": "prodtest_assets.cli.health:health",
         "run": "prodtest_assets.cli.run:run",
         "count": "prodtest_assets.cli.count:count",
         "snapshot": "prodtest_assets.cli.snapshot:snapshot",

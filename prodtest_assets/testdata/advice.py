@@ -1,6 +1,7 @@
 """What a person should know about the figures, and the command that helps. Pure rules, no database."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Alert, Check, Snapshot
 
@@ -37,7 +38,7 @@ def recommendations_for(snapshot: Snapshot) -> tuple[str, ...]:
 def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
     """What should be none, judged as the asset checks judge it. Held rows and suspects are no failure."""
     residue = snapshot.residue
-    silent = silent_sensors(snapshot)
+    silent = silent_sensors(snapshot.sensors, snapshot.taken_at)
     names = f" ({', '.join(silent)})" if silent else ""
     return (
         Check("no_stale_test_rows", snapshot.stale.eligible, "stale test rows that may go", _CLEAN_UP),
@@ -56,9 +57,14 @@ def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
     )
 
 
-def silent_sensors(snapshot: Snapshot) -> tuple[str, ...]:
-    """The sensors that have beaten once and do so no more."""
-    return tuple(sorted(name for name, beat in snapshot.sensors.items() if beat < snapshot.taken_at - SILENT_SENSOR))
+def silent_sensors(beats: Mapping[str, datetime], now: datetime) -> tuple[str, ...]:
+    """The sensors that have beaten once and do so no more.
+
+    Args:
+        beats: when each sensor had its last heartbeat.
+        now: by the same clock, the database's.
+    """
+    return tuple(sorted(name for name, beat in beats.items() if beat < now - SILENT_SENSOR))
 
 
 def _volume(snapshot: Snapshot) -> list[Alert]:

@@ -12,6 +12,10 @@ SELECT pg_is_in_recovery() AS is_replica, (SELECT system_identifier FROM pg_cont
        current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
        session_user AS role, clock_timestamp() AS clock
 
+-- name: clock
+-- The database's clock.
+SELECT clock_timestamp() AS clock
+
 -- name: booking_tables
 -- What of the application's migration stands here, and what this role may do with it.
 SELECT to_regclass('public.appointments') IS NOT NULL AND to_regclass('public.users') IS NOT NULL AS has_tables,
@@ -454,3 +458,49 @@ GROUP BY s.stretch ORDER BY 1
 SELECT s.figures FROM prodtest.snapshot s WHERE s.taken_at < (
     SELECT max(c.started_at) FROM prodtest.cleanup_run c WHERE c.deleted <> '{}')
 ORDER BY s.taken_at DESC LIMIT 1
+
+-- name: foreseen_effects
+-- Which foreign keys lead to what would go, what each would do to its rows, and the statement that counts these; null
+-- where this role may not read the table.
+WITH {sources}, {judged_appointments}, {judged_users},
+going AS (
+    SELECT 'public.appointments'::regclass AS parent, array_agg(id) AS ids FROM judged
+    WHERE verdict = ANY (%(scopes)s::text[])
+    UNION ALL
+    SELECT 'public.users'::regclass, array_agg(id) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[])
+)
+SELECT n.relname || CASE c.confdeltype WHEN 'c' THEN ' (goes by cascade)' WHEN 'n' THEN ' (would be set null)'
+                    WHEN 'd' THEN ' (would be set to its default)' ELSE ' (keeps its parent)' END AS effect,
+       CASE WHEN has_table_privilege(c.conrelid, 'SELECT') THEN
+           format('SELECT count(*) AS rows FROM %%s c WHERE c.%%I = ANY (%%L::bigint[])', c.conrelid::regclass, a.attname, g.ids)
+       END AS statement
+FROM going g JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = g.parent AND c.conparentid = 0
+JOIN pg_class n ON n.oid = c.conrelid JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.conrelid <> 'public.appointments'::regclass AND cardinality(c.conkey) = 1 AND g.ids IS NOT NULL ORDER BY 1
+
+-- name: cleanup_due
+-- How many rows may go, and how the last cleanups ended. Rows are judged only where the indexes say that some might go:
+-- old test rows, rows of dead runs, test users without appointments. A tick of the sensor is mostly the first part.
+WITH recent AS MATERIALIZED (
+    SELECT id, stop_reason, finished_at FROM prodtest.cleanup_run
+    WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 20
+),
+out_of_run AS NOT MATERIALIZED (
+    SELECT c.user_id, c.appointment_id FROM prodtest.test_call c JOIN prodtest.test_run r ON r.id = c.run_id
+    WHERE c.opened_at < {cutoff} OR r.outcome IN ('open', 'abandoned')
+)
+SELECT now() AS clock, last.id AS cleanup_id, last.stop_reason, last.finished_at,
+       (SELECT count(*) FROM recent WHERE finished_at > coalesce(
+            (SELECT max(finished_at) FROM recent WHERE stop_reason <> ALL (%(fruitless)s::text[])), '-infinity'))::int AS fruitless,
+       CASE WHEN EXISTS (SELECT 1 FROM public.appointments a WHERE a.is_test_data AND a.created_at < {cutoff})
+              OR EXISTS (SELECT 1 FROM out_of_run o JOIN public.appointments a ON a.id = o.appointment_id)
+              OR EXISTS (SELECT 1 FROM out_of_run o JOIN public.users u ON u.id = o.user_id
+                         WHERE NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = u.id))
+              OR EXISTS (SELECT 1 FROM prodtest.archived_row r JOIN public.users u ON u.id = (r.content ->> 'user_id')::bigint
+                         WHERE r.table_oid = 'public.appointments'::regclass AND u.created_at < {cutoff}
+                           AND NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = u.id))
+       THEN (WITH {sources}, {judged_appointments}, {judged_users}
+             SELECT (SELECT count(*) FROM judged WHERE verdict = ANY (%(scopes)s::text[]))
+                  + (SELECT count(*) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[])))
+       ELSE 0 END::int AS rows
+FROM (SELECT 1) one LEFT JOIN (SELECT * FROM recent LIMIT 1) last ON true

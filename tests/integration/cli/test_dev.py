@@ -1,6 +1,5 @@
 """`prodtest dev` in a checkout of its own: up, worked with, ended in every way, and gone afterwards."""
 
-import http.client
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ import pytest
 
 from tests.integration.cli.checkouts import SECONDS, assert_that_nothing_runs, copied_checkout, end, processes_of
 from tests.integration.cli.commands import command, environment
+from tests.integration.dagster_web import FINISHED, daemons_are_well, instigators, launch, status, wait_for
 
 SECONDS_TO_STOP = 15
 QUIET = {"PRODTEST_AUTOSTART": "false"}
@@ -64,52 +64,6 @@ def until_said(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"it ended without saying {text!r}")
 
 
-def ask(url: str, query: str, **variables: object) -> Any:
-    """Ask Dagster's web server."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
-    body = json.dumps({"query": query, "variables": variables})
-    connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
-    assert "errors" not in answer, answer
-    return answer["data"]
-
-
-def instigators(url: str) -> dict[str, str]:
-    """Each schedule and sensor, and whether it runs."""
-    query = """query($at: RepositorySelector!) { repositoryOrError(repositorySelector: $at) { ... on Repository {
-        schedules { name scheduleState { status } } sensors { name sensorState { status } } } } }"""
-    at = {"repositoryName": "__repository__", "repositoryLocationName": "prodtest"}
-    found = ask(url, query, at=at)["repositoryOrError"]
-    states = [(each["name"], each["scheduleState"]) for each in found["schedules"]]
-    states += [(each["name"], each["sensorState"]) for each in found["sensors"]]
-    return {name: state["status"] for name, state in states}
-
-
-def launch(url: str, job: str) -> str:
-    """Launch a job as the web UI does."""
-    query = """mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
-        __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-    selector = {"repositoryName": "__repository__", "repositoryLocationName": "prodtest", "jobName": job}
-    told = ask(url, query, params={"selector": selector, "mode": "default"})["launchPipelineExecution"]
-    assert told["__typename"] == "LaunchRunSuccess", told
-    return str(told["run"]["runId"])
-
-
-def status(url: str, run_id: str) -> str:
-    """What Dagster says of a run."""
-    query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-    return str(ask(url, query, id=run_id)["runOrError"]["status"])
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 90) -> None:
-    """Until it is so."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.2)
-
-
 def stop(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
     """End a session as a person does, and see that it is done in time."""
     process.send_signal(number)
@@ -132,17 +86,10 @@ def suite_runs(checkout: Path) -> bool:
 def test_it_shows_the_definitions_with_everything_running_and_ctrl_c_ends_it_in_order(checkout: Path) -> None:
     process = start(checkout, "--fresh", settings={})
     told = until_up(process)
-    states = instigators(told["url"])
+    states = instigators(told["url"], "prodtest")
     assert {"daily_booking_flow", "monitor_every_15_minutes", "stale_test_data_sensor"} <= set(states)
     assert set(states.values()) == {"RUNNING"}
-    daemons = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
-    wait_for(
-        lambda: all(
-            each["healthy"]
-            for each in ask(told["url"], daemons)["instance"]["daemonHealth"]["allDaemonStatuses"]
-            if each["required"]
-        )
-    )
+    wait_for(lambda: daemons_are_well(told["url"]))
     second = end(start(checkout))
     assert (second.code, second.out) == (2, "")
     assert told["url"] in second.complaint
@@ -154,7 +101,7 @@ def test_it_shows_the_definitions_with_everything_running_and_ctrl_c_ends_it_in_
 def test_ctrl_c_during_a_run_leaves_nothing_that_the_next_cleanup_does_not_take(checkout: Path) -> None:
     process = start(checkout)
     told = until_up(process)
-    run_id = launch(told["url"], "booking_flow_and_cleanup")
+    run_id = launch(told["url"], "prodtest", "booking_flow_and_cleanup")
     wait_for(lambda: suite_runs(checkout))
     time.sleep(3)
     stop(process)
@@ -163,8 +110,8 @@ def test_ctrl_c_during_a_run_leaves_nothing_that_the_next_cleanup_does_not_take(
     process = start(checkout, "--port", told["url"].rpartition(":")[2])
     told = until_up(process)
     assert status(told["url"], run_id) in ("FAILURE", "CANCELED")
-    next_id = launch(told["url"], "booking_flow_and_cleanup")
-    wait_for(lambda: status(told["url"], next_id) in ("SUCCESS", "FAILURE"), SECONDS)
+    next_id = launch(told["url"], "prodtest", "booking_flow_and_cleanup")
+    wait_for(lambda: status(told["url"], next_id) in FINISHED, SECONDS)
     assert status(told["url"], next_id) == "SUCCESS"
     stop(process, signal.SIGTERM)
     assert_that_nothing_runs(checkout)
@@ -191,7 +138,7 @@ def test_after_kill_9_nothing_is_left_and_the_next_one_starts(
 ) -> None:
     process = start(checkout, shell=True)
     told = until_up(process)
-    launch(told["url"], "booking_flow_and_cleanup")
+    launch(told["url"], "prodtest", "booking_flow_and_cleanup")
     wait_for(lambda: suite_runs(checkout))
     os.kill(victim(process, checkout), signal.SIGKILL)
     end(process)
