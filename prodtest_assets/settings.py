@@ -147,7 +147,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     calendar_enabled: Annotated[
-        bool, _setting("GOOGLE_CALENDAR_ENABLED", means="whether calendar events are checked and removed")
+        bool,
+        _setting(
+            "GOOGLE_CALENDAR_ENABLED",
+            means="whether calendar events are checked and removed; they are known by `google_event_id` and by the "
+            "private properties `appointment_id` and `is_test_data` that the application writes into them",
+        ),
     ] = False
     calendar_id: Annotated[str | None, _setting("GOOGLE_CALENDAR_ID", means="the calendar")] = None
     service_account_json: Annotated[
