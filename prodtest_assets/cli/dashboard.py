@@ -39,6 +39,7 @@ _REFRESH, _QUIT, _END_OF_INPUT = "r", "q", "\x04"
     metavar="SECONDS",
     default=30,
     show_default=True,
+    help="How long a view stands before it is drawn anew.",
 )
 def dashboard(db_url: str | None, older_than: float | None, refresh_interval: float) -> None:
     """Watch the test data live: r refreshes, q quits. In a pipe it prints once and ends."""
