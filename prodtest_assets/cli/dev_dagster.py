@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import socket
 import time
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,8 @@ from prodtest_assets.errors import ConfigurationError, ProdtestError
 
 HOST = "127.0.0.1"
 LOCATION = "prodtest"
+# Below those that systems give to outgoing connections. https://docs.kernel.org/networking/ip-sysctl.html
+_PORTS_OF_SERVERS = range(20_000, 32_000)
 _SECONDS_TO_PREPARE = 60.0
 _SECONDS_TO_START = 120.0
 _POLL_SECONDS = 0.1
@@ -68,20 +71,20 @@ def start_dagster(
     raise ConfigurationError("the port for the web UI was taken meanwhile; choose another with --port")
 
 
-def free_port(wanted: int = 0) -> int:
-    """A port on loopback that nobody uses at this moment.
+def free_port() -> int:
+    """A port on loopback that nobody uses, and that no outgoing connection takes before a server does."""
+    return next(port for port in random.sample(_PORTS_OF_SERVERS, len(_PORTS_OF_SERVERS)) if is_free(port))
 
-    Args:
-        wanted: the one to ask for; 0 takes any.
 
-    Raises:
-        OSError: somebody uses it.
-    """
+def is_free(port: int) -> bool:
+    """Whether nobody uses a port on loopback at this moment."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, wanted))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def _comes_up(children: Children, web: Child, port: int) -> bool:
@@ -89,7 +92,7 @@ def _comes_up(children: Children, web: Child, port: int) -> bool:
     deadline = time.monotonic() + _SECONDS_TO_START
     missing = ""
     while time.monotonic() < deadline:
-        if web.has_ended and not _is_free(port):
+        if web.has_ended and not is_free(port):
             return False
         children.check()
         missing = _what_keeps_it(port)
@@ -97,13 +100,6 @@ def _comes_up(children: Children, web: Child, port: int) -> bool:
             return True
         time.sleep(_POLL_SECONDS)
     raise ProdtestError(f"Dagster's web UI was not ready within {_SECONDS_TO_START:.0f} s: {missing}; see {web.log}")
-
-
-def _is_free(port: int) -> bool:
-    try:
-        return bool(free_port(port))
-    except OSError:
-        return False
 
 
 def _what_keeps_it(port: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prodtest_assets.cli.dagster_home import prepare_dagster
 from prodtest_assets.cli.dev_children import Children, children
-from prodtest_assets.cli.dev_dagster import free_port, start_dagster, start_preparing
+from prodtest_assets.cli.dev_dagster import HOST, free_port, is_free, start_dagster, start_preparing
 from prodtest_assets.cli.dev_folder import only_session
 from prodtest_assets.cli.dev_world import World, own_deployment, world_of
 from prodtest_assets.cli.output import say
@@ -84,7 +84,12 @@ def dev_session(port: int | None, faults: Sequence[str], *, fresh: bool) -> Iter
             say("preparing the booking database" if own is None else "preparing Dagster's storage")
             with world_of(own, server, folder, faults) as world, children(folder.logs) as dagster:
                 say("starting Dagster: code server, web server, daemon")
-                environment = {"PRODTEST_AUTOSTART": "true", **world.environment, **storage}
+                environment = {
+                    "PRODTEST_AUTOSTART": "true",
+                    "PRODTEST_WEBSERVER_URL": f"http://{HOST}:{ports[0]}",
+                    **world.environment,
+                    **storage,
+                }
                 url = start_dagster(dagster, environment, ports=ports, folder=world.folder, wait_for=preparing)
                 folder.address.write_text(url)
                 shown = f"postgresql://{server.user}@{server.host}:{server.port}/{storage['DAGSTER_POSTGRES_DB']}"
@@ -111,20 +116,15 @@ def _ports(port: int | None) -> list[int]:
         ConfigurationError: the one that is asked for is in use.
     """
     if port is None:
-        others = [free_port(), free_port()]
-        try:
-            return [free_port(_USUAL_PORT), *others]
-        except OSError:
-            return others
+        usual = [_USUAL_PORT] if is_free(_USUAL_PORT) else []
+        return [*usual, free_port(), free_port()]
     deadline = time.monotonic() + _SECONDS_FOR_THE_PORT
-    while True:
-        try:
-            return [free_port(port)]
-        except OSError as error:
-            # A session that was killed gives its port back within a moment.
-            if time.monotonic() > deadline:
-                raise ConfigurationError(f"port {port} is in use; choose another with --port") from error
-            time.sleep(_POLL_SECONDS / 10)
+    # A session that was killed gives its port back within a moment.
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            raise ConfigurationError(f"port {port} is in use; choose another with --port")
+        time.sleep(_POLL_SECONDS / 10)
+    return [port]
 
 
 def _has_ended(pid: int) -> bool:

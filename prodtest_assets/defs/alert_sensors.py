@@ -98,7 +98,9 @@ def _tick(
         return _ended(cursor, f"nothing is told until the settings are right: {error}")
     if settings.db_url is None:
         return _ended(cursor, "no database: set PRODUCTION_DB_URL, where alerts are recorded before they are sent")
-    tick = _Tick(context, settings, ways, place_of(settings.db_url.get_secret_value()), clock, leads)
+    place = place_of(settings.db_url.get_secret_value())
+    target = f"{settings.target} ({place})" if settings.target else place
+    tick = _Tick(context, settings, ways, target, clock, leads)
     try:
         with writable_database(settings) as writing:
             beat(writing.database, writing.permit, name)

@@ -9,7 +9,7 @@ import dagster as dg
 
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, USERS
-from prodtest_assets.defs.environment import asset_key
+from prodtest_assets.defs.environment import asset_key, target
 from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.metadata import markdown_table, next_steps, size
@@ -179,6 +179,7 @@ def snapshot_metadata(snapshot: Snapshot) -> dict[str, Any]:
     """The figures of a snapshot as an asset shows them."""
     residue, stale = snapshot.residue, snapshot.stale
     return {
+        "target": target() or snapshot.database,
         "database": snapshot.database,
         "taken_at": dg.MetadataValue.timestamp(snapshot.taken_at),
         "cutoff": dg.MetadataValue.timestamp(snapshot.cutoff),

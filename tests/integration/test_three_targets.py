@@ -77,6 +77,10 @@ def web(storage: Mapping[str, str], targets: Mapping[str, Mapping[str, str]], tm
         all_of_them.start("daemon", ["-m", "dagster._daemon", "run", "-w", str(file)], plain, tmp_path)
 
         def are_loaded() -> bool:
+            for log in tmp_path.glob("*.log"):
+                assert "Traceback" not in log.read_text() or log.stem in ("webserver", "daemon"), log.read_text()[
+                    -2000:
+                ]
             all_of_them.check()
             try:
                 found = locations(f"http://127.0.0.1:{port}")
