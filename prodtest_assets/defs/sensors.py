@@ -1,21 +1,21 @@
 """The sensor that asks for a cleanup when there is something to clean."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from prodtest_assets.defs.cleanup_config import LIVE_JOBS
+from prodtest_assets.defs.cleanup_config import CLEANUP_STALE_TEST_DATA, LIVE_JOBS
 from prodtest_assets.defs.environment import starts_by_itself
 from prodtest_assets.defs.jobs import cleanup_stale_test_data
+from prodtest_assets.defs.locations import is_of_this_location
 from prodtest_assets.defs.resources import readable_database, retention, write_rules
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
 from prodtest_assets.settings import load_settings
-from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.connection import Database
+from prodtest_assets.testdata.alert_ledger import beat
+from prodtest_assets.testdata.cleanup.due import CleanupDue, cleanup_due, rest_after
 from prodtest_assets.testdata.guard import authorize_writes
-from prodtest_assets.testdata.models import Policy
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -25,8 +25,8 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _INTERVAL_SECONDS = 60
-_REST = timedelta(minutes=10)
-_CAME_TO_NOTHING = frozenset({"held", "locked", "failed", "refused"})
+_AFTER = "prodtest/after"
+_MOST_ATTEMPTS = 50
 
 
 @dg.sensor(
@@ -37,37 +37,67 @@ _CAME_TO_NOTHING = frozenset({"held", "locked", "failed", "refused"})
 )
 def stale_test_data_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """One question to the database per tick, asked only when no cleanup is on its way."""
-    for job in sorted(LIVE_JOBS):
-        if context.instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_UNFINISHED)):
-            return dg.SkipReason(f"a run of {job} is on its way; it cleans")
     try:
-        return _request()
+        settings = load_settings()
+        with readable_database(settings) as database:
+            permit = authorize_writes(database, write_rules(settings))
+            if database.has_schema:
+                with suppress(ConfigurationError):  # an older schema knows no heartbeat; the cleanup renews it
+                    beat(database, permit, "stale_test_data_sensor")
+            job = _on_its_way(context)
+            if job:
+                return dg.SkipReason(f"a run of {job} is on its way; it cleans")
+            return decide(context, cleanup_due(database, retention(settings)))
     except (ConfigurationError, RefusedForSafety) as error:
         return dg.SkipReason(f"a cleanup would fail: {error}")
 
 
-def _request() -> dg.RunRequest | dg.SkipReason:
-    settings = load_settings()
-    with readable_database(settings) as database:
-        authorize_writes(database, write_rules(settings))
-        plan = plan_cleanup(database, Policy(retention=retention(settings)))
-        last = _last_cleanup(database)
-    if plan.total == 0:
+def _on_its_way(context: dg.SensorEvaluationContext) -> str | None:
+    """The job of an unfinished run that cleans this database, if there is one."""
+    for job in sorted(LIVE_JOBS):
+        runs = context.instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED))
+        if any(is_of_this_location(context, run) for run in runs):
+            return job
+    return None
+
+
+def decide(context: dg.SensorEvaluationContext, due: CleanupDue) -> dg.RunRequest | dg.SkipReason:
+    """The same key for the same attempt: whoever asks, and however often, it is made once."""
+    if due.rows == 0:
         return dg.SkipReason("nothing may go: no test row is stale, no test user is orphaned")
-    now = plan.cutoff + retention(settings)
-    if last and last["stop_reason"] in _CAME_TO_NOTHING and now - last["finished_at"] < _REST:
-        return dg.SkipReason(
-            f"{plan.total} rows may go, but the last cleanup ended {last['stop_reason']} less than "
-            f"{_REST.seconds // 60} minutes ago"
-        )
-    return dg.RunRequest(run_key=_run_key(last, now), tags={"prodtest/rows": str(plan.total)})
+    after = str(due.last_id or "no cleanup")
+    attempts = _attempts(context, after)
+    failed = [attempt for attempt in attempts if not attempt.dagster_run.is_success]
+    failures = due.fruitless + len(failed)
+    ends = [_end_of(attempt) for attempt in failed] + ([due.last_ended] if due.fruitless and due.last_ended else [])
+    if failures:
+        again = max(ends) + rest_after(failures)
+        if due.clock < again:
+            return dg.SkipReason(
+                f"{due.rows} rows may go, but {_how_it_ended(due, failed)}; the next attempt comes "
+                f"after {again.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            )
+    return dg.RunRequest(
+        run_key=f"after {after}, attempt {len(attempts) + 1}",
+        tags={_AFTER: after, "prodtest/rows": str(due.rows)},
+    )
 
 
-def _run_key(last: Mapping[str, Any] | None, now: datetime) -> str:
-    """One request after each cleanup; a request that led to none is repeated in the next hour."""
-    return f"after {last['id'] if last else 'no cleanup'}, {now:%Y-%m-%dT%H}"
+def _attempts(context: dg.SensorEvaluationContext, after: str) -> Sequence[dg.RunRecord]:
+    """The runs that were requested since the same cleanup."""
+    records = context.instance.get_run_records(
+        dg.RunsFilter(job_name=CLEANUP_STALE_TEST_DATA, tags={_AFTER: after}), limit=_MOST_ATTEMPTS
+    )
+    return [record for record in records if is_of_this_location(context, record.dagster_run)]
 
 
-def _last_cleanup(database: Database) -> Mapping[str, Any] | None:
-    rows = database.rows("latest_cleanup") if database.has_schema else []
-    return rows[0] if rows else None
+def _how_it_ended(due: CleanupDue, failed: Sequence[dg.RunRecord]) -> str:
+    if failed:
+        return f"the last {'run' if len(failed) == 1 else f'{len(failed)} runs'} failed before cleaning"
+    if due.fruitless == 1:
+        return f"the last cleanup ended {due.stop_reason}"
+    return f"the last {due.fruitless} cleanups came to nothing and ended {due.stop_reason}"
+
+
+def _end_of(attempt: dg.RunRecord) -> datetime:
+    return datetime.fromtimestamp(attempt.end_time, UTC) if attempt.end_time else attempt.update_timestamp
