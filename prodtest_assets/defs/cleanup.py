@@ -120,7 +120,7 @@ def _picture(
     for name in sorted({*rows, *kept}):
         drawn.append((f"{name}: {gone}", rows.get(name, 0), Colour.BAD))
         drawn += [
-            (f"{name}: {verdict}", count, _KEPT_COLOURS.get(verdict, Colour.QUIET))
+            (f"{name}: {verdict}, stay", count, _KEPT_COLOURS.get(verdict, Colour.QUIET))
             for verdict, count in kept.get(name, {}).items()
         ]
     return bars(title, drawn, unit="rows")

@@ -95,7 +95,9 @@ def booking_flow_asset(tests: Sequence[SuiteTest]) -> dg.AssetsDefinition:
             context.log.error(mask(problem))
         if whole:
             figures = _metadata(outcomes, bench, mask) | ended | accuracy_metadata(settings, run_id)
-            yield dg.MaterializeResult(asset_key=BOOKING_FLOW_RESULTS, metadata=figures)
+            yield dg.MaterializeResult(
+                asset_key=BOOKING_FLOW_RESULTS, metadata=figures | next_steps(*_advice(outcomes))
+            )
 
     return booking_flow_results
 
@@ -142,7 +144,7 @@ def _check_result(verdict: Verdict, mask: "_Mask", said: dict[str, Any]) -> dg.A
         check_name=verdict.check_name,
         passed=verdict.outcome is Outcome.PASSED,
         severity=_severity(verdict.outcome),
-        description=mask(verdict.reason.splitlines()[0]) if verdict.reason else None,
+        description=mask(verdict.reason.splitlines()[0]) if verdict.reason else f"passed in {verdict.seconds:.1f} s",
         metadata=metadata | said,
     )
 
@@ -172,7 +174,7 @@ def _metadata(outcomes: list[Verdict], bench: Bench, mask: "_Mask") -> dict[str,
     }
     if bench.problems:
         figures["problems"] = mask("; ".join(bench.problems))
-    return figures | next_steps(*_advice(outcomes))
+    return figures
 
 
 def _picture(outcomes: list[Verdict]) -> dg.MarkdownMetadataValue:

@@ -90,7 +90,7 @@ def bars(
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.invert_yaxis()
     axes.set_xlabel(unit)
-    axes.margins(x=0.12)
+    axes.margins(x=0.35 if labels else 0.12)
     axes.set_xlim(left=0, right=max(axes.get_xlim()[1], 1))
     return _markdown(figure, title)
 
