@@ -33,12 +33,14 @@ class Request:
         plan_id: a stored plan to execute or to show, instead of a new one.
         ids: appointments named by a person; then nothing else is in scope.
         user_ids: the same for users.
+        show_sql: print each statement before it is asked.
     """
 
     policy: Policy
     plan_id: UUID | None
     ids: tuple[int, ...]
     user_ids: tuple[int, ...]
+    show_sql: bool
 
     @property
     def scope(self) -> Scope:
@@ -52,6 +54,8 @@ class Request:
 @options.older_than
 @click.option(
     "--max-delete",
+    "--limit",
+    "max_delete",
     type=options.ROWS,
     metavar="N",
     help="Remove the N oldest rows and leave the rest. Without it, PRODTEST_MAX_DELETE is the limit above which "
@@ -71,6 +75,8 @@ class Request:
 @click.option("--user-id", "user_ids", type=options.ROW_ID, multiple=True, metavar="N", help="Only this test user.")
 @options.allow_database
 @options.allow_trigger
+@click.option("--include-cancelled/--active-only", default=True, help="Cancelled test rows go like all others.")
+@options.show_sql
 @click.option("--yes", is_flag=True, help="Do not ask before rows are removed (asked on a terminal only).")
 @options.as_json
 def cleanup(
@@ -85,6 +91,8 @@ def cleanup(
     user_ids: tuple[int, ...],
     allow_database: str | None,
     allow_trigger: tuple[str, ...],
+    include_cancelled: bool,
+    show_sql: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -94,6 +102,11 @@ def cleanup(
     """
     if plan_id and (ids or user_ids or older_than is not None or max_delete is not None):
         raise click.UsageError("--plan says already which rows go: leave out --id, --older-than and --max-delete")
+    if not include_cancelled:
+        raise click.UsageError(
+            "a cleanup takes cancelled test rows as well, or they would be stale for ever: "
+            "--active-only is for count and list; name the rows to remove with --id"
+        )
     settings = settings_for(db_url=db_url, allow_database=allow_database)
     policy = Policy(
         retention=retention(settings, older_than),
@@ -104,7 +117,7 @@ def cleanup(
         allow_triggers=allow_trigger,
         keep_archive=timedelta(days=settings.archive_days),
     )
-    request = Request(policy, plan_id, ids, user_ids)
+    request = Request(policy, plan_id, ids, user_ids, show_sql)
     if dry_run:
         _dry_run(settings, request, as_json=as_json)
     else:
@@ -112,7 +125,7 @@ def cleanup(
 
 
 def _dry_run(settings: Settings, request: Request, *, as_json: bool) -> None:
-    with booking_database(settings) as database:
+    with booking_database(settings, show_sql=request.show_sql) as database:
         if request.plan_id:
             show_plan(load_plan(database, request.plan_id), request.policy, database.name, None, as_json=as_json)
             return
@@ -149,7 +162,7 @@ def _live(settings: Settings, request: Request, *, ask: bool, as_json: bool) -> 
     with booking_database(settings) as database:
         permit = authorize_writes(database, write_rules_of(settings))
     ensure_schema(database_url(settings), reserved_numbers(settings))
-    with orderly_end(), booking_database(settings) as database:
+    with orderly_end(), booking_database(settings, show_sql=request.show_sql) as database:
         plan_id = _confirmed_plan(database, permit, request) if ask else request.plan_id
         report = _execute(database, permit, request, plan_id)
         events = remove_events(database, settings)

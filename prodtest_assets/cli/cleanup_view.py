@@ -49,6 +49,7 @@ def show_plan(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: 
     show(f"  would go: {per_table(plan.rows)} (created before {instant(plan.cutoff)})")
     if plan.truncated:
         show(f"  left for later: {counted(plan.truncated, 'row')}, since --max-delete is {policy.max_delete:,}")
+    _show_effects(plan)
     _show_kept(plan)
     if _is_too_large(plan, policy):
         show(f"  a live run would be refused: {_too_large(plan, policy)}")
@@ -56,6 +57,13 @@ def show_plan(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: 
         show(f"  the plan is not stored: {why_not_stored}")
     elif plan.total:
         show(f"  do it: prodtest cleanup --no-dry-run --plan {plan.id}")
+
+
+def _show_effects(plan: CleanupPlan) -> None:
+    if plan.effects:
+        show("  rows of other tables that refer to these:")
+    for effect, count in sorted(plan.effects.items()):
+        show(f"    {'unknown, this role may not read it' if count is None else f'{count:,}'}: {effect}")
 
 
 def _show_kept(plan: CleanupPlan) -> None:
@@ -78,6 +86,7 @@ def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_sto
         "cutoff": plan.cutoff.isoformat(),
         "rows": dict(plan.rows),
         "kept": {table: dict(verdicts) for table, verdicts in plan.kept.items()},
+        "effects": dict(plan.effects),
         "left_for_later": plan.truncated,
         "would_be_refused": _too_large(plan, policy) if _is_too_large(plan, policy) else None,
         "why_not_stored": why_not_stored,

@@ -1,6 +1,7 @@
 """The report at the end of a run: what was tested, what was removed, and what is left that should not be there."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +9,17 @@ import dagster as dg
 
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
 from prodtest_assets.defs.environment import asset_key
-from prodtest_assets.defs.metadata import shown, size, table_text
+from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
+from prodtest_assets.defs.metadata import next_steps, shown, size, table_text
+from prodtest_assets.defs.pictures import Colour, bars
 from prodtest_assets.defs.resources import BookingDatabase, retention
 from prodtest_assets.defs.snapshot import AGE_DISTRIBUTION, CREATION_TREND, STORAGE_METRICS
+from prodtest_assets.reports.atomic import write_atomically
+from prodtest_assets.reports.html import page
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.models import Snapshot
-from prodtest_assets.testdata.snapshot import take_snapshot
+from prodtest_assets.testdata.report_facts import read_report_facts
+from prodtest_assets.testdata.report_models import ReportFacts
 
 TEST_DATA_REPORT = asset_key("test_data_report")
 
@@ -21,7 +27,10 @@ TEST_DATA_REPORT = asset_key("test_data_report")
 @dg.asset(
     key=TEST_DATA_REPORT,
     group_name="reports",
-    kinds={"markdown"},
+    kinds={"markdown", "html", "matplotlib"},
+    owners=OUR_TEAM,
+    tags=Writes.NOTHING.tags,
+    metadata={"runbook": runbook("a-test-failed")},
     deps=[TEST_DATA_CLEANUP, AGE_DISTRIBUTION, STORAGE_METRICS, CREATION_TREND],
 )
 def report_on_test_data(
@@ -31,11 +40,12 @@ def report_on_test_data(
     settings = booking_database.settings()
     run_id = UUID(context.run.run_id)
     with booking_database.reading() as database:
-        snapshot = take_snapshot(database, retention=retention(settings), run_id=run_id)
+        facts = read_report_facts(database, retention=retention(settings), run_id=run_id)
         run = _found(database, "run", run_id=run_id)
         calls = database.rows("calls_of_run", run_id=run_id) if database.has_schema else []
         cleanup = _found(database, "latest_cleanup")
         by_tests = _found(database, "cleanup_run", cleanup_id=run_id)
+    snapshot = facts.snapshot
     sections = {
         "Tests": _tests(run, len(calls), [call["outcome"] for call in calls]),
         "Removed": _removed(cleanup, by_tests),
@@ -44,7 +54,42 @@ def report_on_test_data(
         "Alerts": [{"level": alert.level, "what": alert.message, "do": alert.action} for alert in snapshot.alerts],
     }
     text = "\n\n".join(f"### {title}\n\n{table_text(rows)}" for title, rows in sections.items())
-    return dg.MaterializeResult(metadata={"report": dg.MetadataValue.md(text)} | _figures(snapshot, run, cleanup))
+    return dg.MaterializeResult(
+        metadata={"report": dg.MetadataValue.md(text)}
+        | _page(context, facts)
+        | _figures(snapshot, run, cleanup)
+        | {"picture": _picture(snapshot, run)}
+        | next_steps(*(f"`{command}`" for command in snapshot.recommendations))
+    )
+
+
+def _picture(snapshot: Snapshot, run: Mapping[str, Any] | None) -> dg.MarkdownMetadataValue:
+    residue = snapshot.residue
+    return bars(
+        "Tests of this run, and what is left after it",
+        [
+            ("tests passed", run["passed"] if run else 0, Colour.FINE),
+            ("tests skipped", run["skipped"] if run else 0, Colour.DOUBTFUL),
+            ("tests failed", run["failed"] if run else 0, Colour.BAD),
+            ("stale rows", residue.stale, Colour.BAD),
+            ("orphaned users", residue.orphaned, Colour.BAD),
+            ("unmarked rows", residue.unmarked, Colour.BAD),
+            ("rows of this run", residue.from_this_run, Colour.BAD),
+        ],
+        unit="tests, rows",
+    )
+
+
+def _page(context: dg.AssetExecutionContext, facts: ReportFacts) -> dict[str, Any]:
+    """Write the page beside the run's other files. That a disk is full makes no test and no cleanup wrong."""
+    file = Path(context.instance.file_manager_directory(context.run.run_id)) / "test_data_report.html"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, page(facts).encode())
+    except OSError as error:
+        context.log.warning(f"the page could not be written: {error}")
+        return {"page": f"not written: {error.strerror}; run prodtest export --format html"}
+    return {"page": dg.MetadataValue.path(file), "page_url": dg.MetadataValue.url(file.as_uri())}
 
 
 def _found(database: Database, statement: str, **parameters: object) -> Mapping[str, Any] | None:

@@ -22,9 +22,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     path = path.resolve()
     before = _state(path)
-    if before is not None and not stat.S_ISREG(before.st_mode):
-        path.write_bytes(content)
-        return
+    try:
+        if before is None or stat.S_ISREG(before.st_mode):
+            _replace(path, content, before)
+        else:
+            path.write_bytes(content)
+    except OSError as error:
+        # The name that the person gave, not the one of the file beside it.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, content: bytes, before: os.stat_result | None) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         # 0o666 less the umask, as for any new file: whoever collects the metrics may be another user.
@@ -35,11 +43,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException as error:
+    except BaseException:
         with suppress(FileNotFoundError):
             beside.unlink()
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(path.parent)
 

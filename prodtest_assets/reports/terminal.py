@@ -153,10 +153,12 @@ class _Beside:
 
 
 def _facts(snapshot: Snapshot) -> RenderableType:
-    storage = snapshot.storage
+    residue, storage = snapshot.residue, snapshot.storage
     return _pairs(
         [
             *_main_figures(snapshot),
+            ("orphaned users", f"{residue.orphaned:,}"),
+            ("unmarked", f"{residue.unmarked:,}"),
             ("oldest", instant(snapshot.oldest)),
             ("newest", instant(snapshot.newest)),
             ("calendar", f"{snapshot.pending_events:,} events of removed rows not yet seen gone"),
@@ -168,24 +170,18 @@ def _facts(snapshot: Snapshot) -> RenderableType:
 
 
 def _glance(snapshot: Snapshot) -> RenderableType:
-    storage = snapshot.storage
-    return _pairs(
-        [
-            *_main_figures(snapshot),
-            ("calendar", f"{snapshot.pending_events:,} events of removed rows not yet seen gone"),
-            ("size", f"{size(storage.test_row_bytes + storage.index_share_bytes)}"),
-        ]
-    )
+    residue, storage = snapshot.residue, snapshot.storage
+    left = f"{residue.orphaned:,} orphaned, {residue.unmarked:,} unmarked, {snapshot.pending_events:,} calendar events"
+    taken = size(storage.test_row_bytes + storage.index_share_bytes)
+    return _pairs([*_main_figures(snapshot), ("left over", left), ("size", taken)])
 
 
 def _main_figures(snapshot: Snapshot) -> list[tuple[str, str]]:
-    stale, residue = snapshot.stale, snapshot.residue
+    stale = snapshot.stale
     return [
         ("appointments", f"{snapshot.total:,} ({snapshot.active:,} active, {snapshot.cancelled:,} cancelled)"),
         ("test users", f"{snapshot.test_users:,} (and {snapshot.suspect_users:,} in doubt)"),
         ("stale", f"{stale.total:,} ({stale.eligible:,} may go, {stale.held:,} held, {stale.suspect:,} in doubt)"),
-        ("orphaned users", f"{residue.orphaned:,}"),
-        ("unmarked", f"{residue.unmarked:,}"),
     ]
 
 

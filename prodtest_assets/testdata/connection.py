@@ -109,6 +109,13 @@ class Database:
         """The single row of a statement of `queries.sql`."""
         return self.rows(statement, **parameters)[0]
 
+    def made(self, statement: str) -> list[DictRow]:
+        """The rows of a statement that a statement of `queries.sql` has made, with names only the database knows."""
+        if self.on_statement:
+            self.on_statement(statement)
+        with translated_errors():
+            return self.connection.execute(statement.encode()).fetchall()
+
     def call(self, function: LiteralString, /, *arguments: object) -> object:
         """The value that a function of schema `prodtest` returns.
 

@@ -196,7 +196,7 @@ class CleanupPlan:
         kept: per table, how many rows stay for which verdict.
         truncated: rows in reach that `max_delete` left out.
         effects: rows of other tables that refer to these, per table and per what their foreign key would do;
-            known only for a stored plan.
+            None for a table that this role may not read.
     """
 
     id: UUID | None
@@ -206,7 +206,7 @@ class CleanupPlan:
     rows: Mapping[str, int]
     kept: Mapping[str, Mapping[str, int]]
     truncated: int = 0
-    effects: Mapping[str, int] = field(default_factory=dict)
+    effects: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def total(self) -> int:

@@ -54,8 +54,10 @@ def plan_cleanup(
     with database.transaction():
         cutoff = database.row("cutoff", **question)["cutoff"]
         if permit is None:
-            counts = database.rows("judged_counts", scopes=list(VERDICTS[scope]), **question)
-            return _unstored(scope, cutoff, run_id, counts, policy)
+            scopes = list(VERDICTS[scope])
+            counts = database.rows("judged_counts", scopes=scopes, **question)
+            effects = _foreseen(database, scopes, question)
+            return _unstored(scope, cutoff, run_id, counts, effects, policy)
         plan_id = uuid4()
         limit = policy.max_delete if policy.accept_partial else None
         ids = (list(named), list(named_users))
@@ -82,14 +84,41 @@ def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:
 
 
 def _unstored(
-    scope: Scope, cutoff: datetime, run_id: UUID | None, counts: Sequence[Mapping[str, Any]], policy: Policy
+    scope: Scope,
+    cutoff: datetime,
+    run_id: UUID | None,
+    counts: Sequence[Mapping[str, Any]],
+    effects: Mapping[str, int | None],
+    policy: Policy,
 ) -> CleanupPlan:
-    rows: dict[str, int] = defaultdict(int)
+    in_reach: dict[str, int] = defaultdict(int)
     kept: dict[str, dict[str, int]] = defaultdict(dict)
     for entry in counts:
         if entry["verdict"] in VERDICTS[scope]:
-            rows[entry["table_name"]] += entry["count"]
+            in_reach[entry["table_name"]] += entry["count"]
         else:
             kept[entry["table_name"]][entry["verdict"]] = entry["count"]
-    excess = max(sum(rows.values()) - policy.max_delete, 0) if policy.accept_partial else 0
-    return CleanupPlan(None, scope, cutoff, run_id, dict(rows), dict(kept), truncated=excess)
+    room = policy.max_delete if policy.accept_partial else sum(in_reach.values())
+    rows: dict[str, int] = {}
+    for table in sorted(in_reach):  # as a stored plan does it: appointments first, then users
+        rows[table] = min(in_reach[table], room - sum(rows.values()))
+    return CleanupPlan(
+        id=None,
+        scope=scope,
+        cutoff=cutoff,
+        run_id=run_id,
+        rows={table: count for table, count in rows.items() if count},
+        kept=dict(kept),
+        truncated=sum(in_reach.values()) - sum(rows.values()),
+        effects=effects,
+    )
+
+
+def _foreseen(database: Database, scopes: list[str], question: Mapping[str, object]) -> dict[str, int | None]:
+    """The effects of a plan that is not stored; asked without functions of ours, which may not stand here."""
+    found: dict[str, int | None] = {}
+    for key in database.rows("foreseen_effects", scopes=scopes, **question):
+        rows = database.made(key["statement"])[0]["rows"] if key["statement"] else None
+        if rows != 0:  # a table may have several foreign keys
+            found[key["effect"]] = None if rows is None else (found.get(key["effect"]) or 0) + rows
+    return found

@@ -1,0 +1,93 @@
+"""The HTML report: one file that fetches nothing, runs nothing and escapes everything."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from prodtest_assets.reports.charts import columns, curve
+from prodtest_assets.reports.html import page
+from prodtest_assets.testdata.report_models import ReportFacts
+from tests.unit.reports.figures import DAY, NOW, report, snapshot
+
+EVIL = "</li><script>alert('x')</script><img src=http://example.com/x onerror=alert(1)>"
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and all text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_fetches_nothing_and_runs_nothing():
+    elements = Elements(page(report()))
+    assert not {tag for tag, _ in elements.found} & {"script", "link", "img", "iframe", "object", "base", "form"}
+    assert not [
+        name for _, attributes in elements.found for name in attributes if name.startswith(("on", "href", "src"))
+    ]
+    assert "url(" not in page(report())
+    policy = [a["content"] for tag, a in elements.found if tag == "meta" and "http-equiv" in a]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_whatever_comes_from_the_database_is_escaped():
+    facts = report(replace(snapshot(), database=EVIL), said=EVIL, words=EVIL, target=EVIL)
+    elements = Elements(page(facts))
+    assert not {tag for tag, _ in elements.found} & {"script", "img"}
+    assert elements.text.count("alert('x')") >= 4
+
+
+def test_everything_a_reader_wants_to_know_is_there():
+    text = re.sub(r"\s+", " ", Elements(page(report())).text)
+    for words in (
+        "Something is left that should not be there",
+        "33 passed, 1 failed, 0 skipped",
+        "84 of 91 booked",
+        "1 appointment, 2 users",
+        "3 rows can come back",
+        "said: 10:00",
+        "quick_booking: stored other than said",
+        "HTTP 200, 0.25 s",
+        "3 stale test rows that may go",
+        "0 to 40",
+    ):
+        assert words in text
+
+
+def test_a_database_without_a_past_makes_a_page_as_well():
+    facts = replace(report(), before=None, runs=(), calls=(), cleanups=(), volumes=())
+    text = Elements(page(facts)).text
+    assert "No run is in the ledger." in text
+    assert "Nothing has been removed yet." in text
+
+
+def test_what_is_left_out_is_counted():
+    call = report().calls[0]
+    facts: ReportFacts = replace(report(), calls=(call,) * 25, calls_left_out=7)
+    text = Elements(page(facts)).text
+    assert "5 more calls are not shown." in text  # of those compared, 20 are shown
+    assert "22 more calls are not shown." in text  # of those that went wrong, 10 are shown
+
+
+def test_rows_from_the_future_are_drawn_apart():
+    assert "created in the future" in Elements(page(report(snapshot(future=2)))).text
+    assert "created in the future" not in Elements(page(report())).text
+
+
+def test_a_curve_runs_from_edge_to_edge_and_starts_at_zero():
+    drawn = curve([NOW - DAY, NOW], [0, 50], [0, 25])
+    assert (drawn.total, drawn.stale, drawn.most) == ("0.0,100.0 1000.0,0.0", "0.0,100.0 1000.0,50.0", 50)
+
+
+def test_a_single_snapshot_of_nothing_is_a_point():
+    assert curve([NOW], [0], [0]).total == "0.0,100.0"
+    assert [column.share for column in columns([("a", 0, "fresh")])] == [0]
