@@ -7,7 +7,7 @@ A `RunLedger` leads one run: it opens it, beats its heart, writes its calls and 
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ _CANARY_SECONDS = 60.0
 _ROW_SECONDS = 3.0
 _POLL_SECONDS = 0.05
 _DRAWS = 50
+_NAMES_AT_ONCE = 200
 _MOST_DRAWS = 100_000
 _CANARY_AWAITED = "PT005"
 
@@ -74,6 +75,7 @@ class RunLedger:
         self._ended = threading.Event()
         self._canary: str | None = None
         self._drawn: set[str] = set()
+        self._free_names: list[str] = []
         self._drawing = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -124,7 +126,7 @@ class RunLedger:
             RefusedForSafety: the given number is not reserved for tests.
         """
         for _ in range(_DRAWS):
-            opened = OpenedCall(f"CA{uuid4().hex}", number or self._draw(draw_number), name or self._draw(draw_name))
+            opened = OpenedCall(f"CA{uuid4().hex}", number or self._draw_number(), name or self._draw_name())
             try:
                 self._open_when_canary_is_home(opened, persona, requested_start)
             except NumberTaken:
@@ -135,15 +137,27 @@ class RunLedger:
             return opened
         raise NumberTaken(f"{_DRAWS} numbers and names in a row are taken: clean up, or reserve more numbers")
 
-    def _draw(self, draw: Callable[[random.Random], str]) -> str:
-        """A number or a name that this run has not used: no two of its callers are the same person."""
+    def _draw_number(self) -> str:
+        """A number that this run has not used: no two of its callers are the same person."""
         with self._drawing:
             for _ in range(_MOST_DRAWS):
-                drawn = draw(self._rng)
+                drawn = draw_number(self._rng)
                 if drawn not in self._drawn:
                     self._drawn.add(drawn)
                     return drawn
         raise NumberTaken("this run has used up the numbers that it may draw: split it into several")
+
+    def _draw_name(self) -> str:
+        """A name that neither this run nor a user has. Users are asked for many names at once, since it takes long."""
+        with self._drawing:
+            for _ in range(_DRAWS):
+                if self._free_names:
+                    return self._free_names.pop()
+                drawn = {draw_name(self._rng) for _ in range(_NAMES_AT_ONCE)} - self._drawn
+                self._drawn |= drawn
+                offered = self.database.call("offer_names", self.run_id, sorted(drawn))
+                self._free_names = list(offered) if isinstance(offered, list) else []
+        raise NumberTaken("this run has used up the names that it may draw: split it into several")
 
     def _open_when_canary_is_home(self, opened: OpenedCall, persona: str, requested_start: datetime) -> None:
         while True:

@@ -26,8 +26,8 @@ OWNER_ROLE = "prodtest_owner"
 DOORS = frozenset(
     """
     open_run beat finish_run settle_run settle_dead_runs store_snapshot
-    open_call close_call compare_call attribute_call remove_call
-    take_lease release_lease make_plan judge verdicts_of drift triggers_in_the_way
+    offer_names open_call close_call compare_call attribute_call remove_call
+    take_lease release_lease open_plan fill_plan close_plan drift reachable triggers_in_the_way
     open_cleanup note_unstarted_cleanup adopt_unmarked remove_batch finish_cleanup event_removed
     expire_archive expire_records add_hold release_hold
     open_undo restore_order triggers_on_restore foresee_undo restore_batch finish_undo is_asked_for name_of

@@ -50,6 +50,13 @@ CREATE INDEX test_call_run ON prodtest.test_call (run_id, opened_at);
 CREATE INDEX test_call_user ON prodtest.test_call (user_id);
 CREATE INDEX test_call_number ON prodtest.test_call (caller_number);
 
+CREATE TABLE prodtest.free_name (
+    run_id uuid NOT NULL,
+    name text NOT NULL,
+    user_id_mark bigint NOT NULL,
+    PRIMARY KEY (run_id, name)
+);
+
 CREATE TABLE prodtest.snapshot (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -68,8 +75,20 @@ CREATE TABLE prodtest.plan (
     in_reach int NOT NULL DEFAULT 0,
     kept jsonb NOT NULL DEFAULT '{}',
     effects jsonb NOT NULL DEFAULT '{}',
+    row_limit int,
+    batch_size int NOT NULL CHECK (batch_size > 0),
+    -- A plan is stored in parts; one that was left half-way is never executed.
+    is_complete boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     actor text NOT NULL
+);
+-- Whose rows are judged together. The parts go when the plan is complete.
+CREATE TABLE prodtest.plan_part (
+    plan_id uuid NOT NULL REFERENCES prodtest.plan ON DELETE CASCADE,
+    place int NOT NULL,
+    user_ids bigint[] NOT NULL,
+    verdicts jsonb,
+    PRIMARY KEY (plan_id, place)
 );
 CREATE TABLE prodtest.plan_batch (
     plan_id uuid NOT NULL REFERENCES prodtest.plan ON DELETE CASCADE,
@@ -77,6 +96,8 @@ CREATE TABLE prodtest.plan_batch (
     table_oid regclass NOT NULL,
     scope text NOT NULL,
     row_ids bigint[] NOT NULL,
+    -- Only where a limit may leave out the younger ones.
+    aged_from timestamptz[],
     PRIMARY KEY (plan_id, place)
 );
 
@@ -226,6 +247,6 @@ def downgrade() -> None:
         DROP TABLE prodtest.heartbeat, prodtest.alert_delivery, prodtest.alert, prodtest.alert_message,
             prodtest.alert_cause, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
             prodtest.archived_row, prodtest.cleanup_run,
-            prodtest.plan_batch, prodtest.plan, prodtest.snapshot, prodtest.test_call, prodtest.test_run;
+            prodtest.plan_batch, prodtest.plan_part, prodtest.plan, prodtest.snapshot, prodtest.test_call, prodtest.test_run;
         COMMENT ON SCHEMA prodtest IS NULL;
     """)

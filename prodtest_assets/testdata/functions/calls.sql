@@ -1,11 +1,29 @@
 -- Test calls: a row before each call, and proof of what it left. Append-only, so that nobody can forge proof.
 
+CREATE OR REPLACE FUNCTION prodtest.offer_names(p_run uuid, p_names text[]) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Which of these names no user bears. That takes a look at all users, so it is taken for many calls at once. It stays
+-- true: nobody knows a drawn name before its call, and of users who come later each call looks at all.
+DECLARE
+    v_mark bigint := coalesce((SELECT max(id) FROM public.users), 0);
+    v_names text[] := ARRAY(SELECT DISTINCT lower(drawn) FROM unnest(p_names) AS drawn);
+    v_taken text[] := ARRAY(SELECT lower(u.full_name) FROM public.users u WHERE lower(u.full_name) = ANY (v_names));
+BEGIN
+    DELETE FROM prodtest.free_name f
+    WHERE NOT EXISTS (SELECT 1 FROM prodtest.test_run r WHERE r.id = f.run_id AND r.outcome = 'open');
+    INSERT INTO prodtest.free_name (run_id, name, user_id_mark)
+    SELECT p_run, drawn, v_mark FROM unnest(v_names) AS drawn WHERE drawn <> ALL (v_taken) ON CONFLICT DO NOTHING;
+    RETURN ARRAY(SELECT drawn FROM unnest(p_names) AS drawn WHERE lower(drawn) <> ALL (v_taken));
+END
+$$;
+
 CREATE OR REPLACE FUNCTION prodtest.open_call(
     p_call text, p_run uuid, p_persona text, p_number text, p_name text, p_requested_start timestamptz
 ) RETURNS timestamptz LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_opened timestamptz := clock_timestamp();
     v_canary prodtest.test_call;
+    v_name_mark bigint;
 BEGIN
     PERFORM 1 FROM prodtest.test_run WHERE id = p_run AND outcome = 'open'
         AND heartbeat_at > v_opened - interval '30 seconds' FOR UPDATE;
@@ -22,10 +40,15 @@ BEGIN
         END IF;
         RAISE EXCEPTION 'the row of the first call is still awaited' USING ERRCODE = 'PT005';
     END IF;
+    DELETE FROM prodtest.free_name WHERE run_id = p_run AND name = lower(p_name) RETURNING user_id_mark INTO v_name_mark;
+    -- One question for each, so that the number is looked up in its index, and the name among new users only.
     IF EXISTS (
         SELECT 1 FROM public.users u
-        WHERE (lower(u.full_name) = lower(p_name)
-               OR (prodtest.is_reserved_number(u.mobile) AND {digits:u.mobile} = {digits:p_number}))
+        WHERE prodtest.is_reserved_number(u.mobile) AND {digits:u.mobile} = {digits:p_number}
+          AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.user_id = u.id)
+    ) OR EXISTS (
+        SELECT 1 FROM public.users u
+        WHERE u.id > coalesce(v_name_mark, (-9223372036854775808)::bigint) AND lower(u.full_name) = lower(p_name)
           AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.user_id = u.id)
     ) THEN
         RAISE EXCEPTION 'a user holds the caller''s number or name' USING ERRCODE = 'PT003';
