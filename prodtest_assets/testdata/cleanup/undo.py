@@ -34,6 +34,8 @@ _RETRIED = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.LockNotAvailable,
 )
+# Asks for the next rows of a table: table_oid, after, only.
+_Ask = Callable[..., list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def undo_cleanup(
     only: Sequence[str] = (),
     allow_triggers: Sequence[str] = (),
     lease_wait: timedelta = _LEASE_WAIT,
+    batch_size: int = _BATCH_SIZE,
 ) -> UndoReport:
     """Restore what a cleanup archived, in small transactions; each takes its rows out of the archive.
 
@@ -131,6 +134,7 @@ def undo_cleanup(
         only: tables (`users`) or single rows (`appointments:17`); everything if empty.
         allow_triggers: triggers and rules of the application that a person knows to be harmless.
         lease_wait: how long to wait for a cleanup that is at work.
+        batch_size: rows in one transaction.
 
     Raises:
         ConfigurationError: there is no such cleanup, or it has archived nothing of what is asked for.
@@ -148,7 +152,9 @@ def undo_cleanup(
             if not tables:
                 return _report(database, None, state, tables, _Tally(), started)
             _refuse_triggers(database, cleanup_id, allow_triggers)
-            tally = _restore(database, undo_id, cleanup_id, tables, only)
+            database.call("open_undo", undo_id, cleanup_id, actor())
+            restore_batch = partial(_restore_batch, database, undo_id=undo_id, size=batch_size)
+            tally = _restore(database, undo_id, restore_batch, tables, only)
             return _report(database, undo_id, state, tables, tally, started)
     except LeaseTaken:
         raise ProdtestError("a cleanup is at work on this database: run the undo again when it has ended") from None
@@ -183,13 +189,12 @@ def _refuse_triggers(database: Database, cleanup_id: UUID, allowed: Sequence[str
 
 
 def _restore(
-    database: Database, undo_id: UUID, cleanup_id: UUID, tables: Sequence[Mapping[str, Any]], only: Sequence[str]
+    database: Database, undo_id: UUID, restore_batch: _Ask, tables: Sequence[Mapping[str, Any]], only: Sequence[str]
 ) -> _Tally:
-    database.call("open_undo", undo_id, cleanup_id, actor())
     tally = _Tally()
     try:
         for table in tables:
-            _restore_table(database, undo_id, table, only, tally)
+            _restore_table(restore_batch, table, only, tally)
     finally:
         if not database.connection.broken:
             skipped = Counter(table for table, _ in tally.skipped)
@@ -197,21 +202,17 @@ def _restore(
     return tally
 
 
-def _restore_table(
-    database: Database, undo_id: UUID, table: Mapping[str, Any], only: Sequence[str], tally: _Tally
-) -> None:
+def _restore_table(restore_batch: _Ask, table: Mapping[str, Any], only: Sequence[str], tally: _Tally) -> None:
     """Rows of a table that refers to itself are passed over until no parent comes back any more."""
     while True:
         before = tally.restored[table["name"]]
-        for rows in _batches(partial(_restore_batch, database, undo_id=undo_id), table, only):
+        for rows in _batches(restore_batch, table, only):
             tally.note(table["name"], rows)
         if not table["refers_to_itself"] or tally.restored[table["name"]] == before:
             return
 
 
-def _batches(
-    ask: Callable[..., list[dict[str, Any]]], table: Mapping[str, Any], only: Sequence[str]
-) -> Iterator[list[dict[str, Any]]]:
+def _batches(ask: _Ask, table: Mapping[str, Any], only: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
     after = _BEFORE_ANY_ID
     while rows := ask(table_oid=table["table_oid"], after=after, only=list(only)):
         yield rows
@@ -222,7 +223,7 @@ def _restore_batch(database: Database, **question: object) -> list[dict[str, Any
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with database.transaction(lock_timeout=_LOCK_TIMEOUT, statement_timeout=_STATEMENT_TIMEOUT):
-                return database.rows("restore_batch", size=_BATCH_SIZE, **question)
+                return database.rows("restore_batch", **question)
         except ProdtestError as error:
             if not isinstance(error.__cause__, _RETRIED) or attempt == _ATTEMPTS:
                 raise

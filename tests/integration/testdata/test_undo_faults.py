@@ -57,15 +57,14 @@ _UNDO = textwrap.dedent(
     """
     import sys
     from uuid import UUID
-    from prodtest_assets.testdata.cleanup import undo
+    from prodtest_assets.testdata.cleanup.undo import undo_cleanup
     from prodtest_assets.testdata.connection import open_database
     from prodtest_assets.testdata.guard import WriteRules, authorize_writes
 
-    undo._BATCH_SIZE = 1  # a commit after each row: more moments to be killed at
     with open_database(sys.argv[1]) as database:
         permit = authorize_writes(database, WriteRules(test_mode=True))
         print("ready", flush=True)
-        undo.undo_cleanup(database, permit, UUID(sys.argv[2]))
+        undo_cleanup(database, permit, UUID(sys.argv[2]), batch_size=1)  # more commits: more moments to be killed at
     """
 )
 
