@@ -171,7 +171,7 @@ SELECT prodtest.adopt(ARRAY(SELECT id FROM public.appointments))
 UPDATE prodtest.test_call SET appointment_id = 1
 
 -- name: forge_plan
-SELECT prodtest.make_plan(gen_random_uuid(), 'stale', 'infinity', NULL, '{}', '{}', NULL, 100, 'forged')
+SELECT prodtest.open_plan(gen_random_uuid(), 'stale', 'infinity', NULL, '{}', '{}', NULL, 100, 'forged')
 
 -- name: shadow
 -- Names of ours in a place that the attacker's search path puts first.

@@ -5,7 +5,7 @@
 -- (its own calls are in scope), {named} and {named_users} ids given by a person, {scopes} the verdicts that go,
 -- {digits:X} the digits of number X in one spelling, {reserved_digits:X} whether such digits are reserved for tests,
 -- {reserved:X} whether the number is;
--- {only_appointments} and {only_users} narrow the rows that are looked at.
+-- {only_appointments} narrows the rows that are looked at.
 
 -- name: sources
 -- What our own schema knows: calls with the state of their run, exemptions, archived rows.
@@ -48,13 +48,13 @@ archived_booking AS (
 -- Every marked row and every unmarked row that a call provably made, with one verdict each:
 -- held, live, named, call, suspect, stale, future, young.
 known AS MATERIALIZED (
-    SELECT a.id, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data, a.google_event_id,
-           l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, a.created_at) AS aged_from
+    SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
+           a.google_event_id, l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, a.created_at) AS aged_from
     FROM public.appointments a LEFT JOIN ledger l ON l.appointment_id = a.id
     WHERE a.is_test_data {only_appointments}
     UNION ALL
-    SELECT a.id, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data, a.google_event_id,
-           l.call_sid, l.run_id, l.run_state, l.opened_at
+    SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
+           a.google_event_id, l.call_sid, l.run_id, l.run_state, l.opened_at
     FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id
     WHERE NOT a.is_test_data {only_appointments}
 ),
@@ -91,17 +91,17 @@ judged AS MATERIALIZED (
     FROM known k JOIN owner o ON o.id = k.user_id
 )
 
+-- name: everybody
+-- Who has or may have test rows; where users are given, these are looked at instead.
+SELECT user_id AS id FROM known
+UNION SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL
+UNION SELECT u.id FROM public.users u WHERE {reserved:u.mobile}
+UNION SELECT unnest({named_users})
+
 -- name: judged_users
 -- Every user who is or may be a test user, with the rows that would stay behind and one verdict:
 -- in_use, suspect, held, open_call, live, named, call, stale, young. Needs judged_appointments.
-candidate AS MATERIALIZED (
-    SELECT id FROM (
-        SELECT user_id AS id FROM known
-        UNION SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL
-        UNION SELECT u.id FROM public.users u WHERE {reserved:u.mobile}
-        UNION SELECT unnest({named_users})
-    ) every WHERE true {only_users}
-),
+candidate AS MATERIALIZED ({everybody}),
 judged_of_user AS MATERIALIZED (
     SELECT user_id, count(*) FILTER (WHERE verdict = ANY ({scopes})) AS going,
            count(*) FILTER (WHERE NOT is_test_data) AS proven
@@ -148,4 +148,17 @@ judged_user AS MATERIALIZED (
                 WHEN coalesce(t.first_opened_at, t.created_at) < {cutoff} THEN 'stale'
                 ELSE 'young' END AS verdict
     FROM tenant t
+)
+
+-- name: people
+-- Everybody whose rows have to be judged, with about how many rows these are.
+people AS MATERIALIZED (
+    SELECT every.id, sum(every.rows)::int AS rows FROM (
+        SELECT a.user_id AS id, count(*) AS rows FROM public.appointments a WHERE a.is_test_data GROUP BY a.user_id
+        UNION ALL
+        SELECT a.user_id, 1 FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id WHERE NOT a.is_test_data
+        UNION ALL SELECT l.user_id, 1 FROM ledger l
+        UNION ALL SELECT u.id, 1 FROM public.users u WHERE {reserved:u.mobile}
+        UNION ALL SELECT unnest({named_users}), 1
+    ) every WHERE every.id IS NOT NULL GROUP BY every.id
 )

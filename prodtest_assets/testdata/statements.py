@@ -99,7 +99,7 @@ def functions() -> LiteralString:
 def _fill(text: str, values: Mapping[str, str]) -> str:
     def replace(match: re.Match[str]) -> str:
         name, argument = match.groups()
-        if name in ("only_appointments", "only_users"):
+        if name == "only_appointments":
             return ""
         if name in values:
             return _fill(values[name].replace("$", argument or ""), values)
@@ -111,7 +111,7 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 def _narrow(block: str, restriction: str | None) -> str:
     if restriction == "by_id":
         return block.replace("{only_appointments}", "AND a.id = ANY (v_ids)").replace(
-            "{only_users}", "AND every.id = ANY (v_ids)"
+            "{everybody}", "SELECT unnest(v_ids) AS id"
         )
     if restriction == "by_user":
         return block.replace("{only_appointments}", "AND a.user_id = ANY (v_ids)")

@@ -195,7 +195,8 @@ class _Removal:
         """Counted only when rows are left: the cutoff stands, so a plan that went as a whole leaves none."""
         if self.removed == self.plan.total and not self.plan.truncated:
             return 0
-        return int(self.database.row("reachable_count", plan_id=self.plan.id)["count"])
+        left = self.database.call("reachable", self.plan.id)
+        return left if isinstance(left, int) else 0
 
     def _remove_all_batches(self) -> bool:
         """Whether there was time for all of them. What is locked is passed by first and waited for last."""

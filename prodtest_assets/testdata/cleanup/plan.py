@@ -58,11 +58,22 @@ def plan_cleanup(
             counts = database.rows("judged_counts", scopes=scopes, **question)
             effects = _foreseen(database, scopes, question)
             return _unstored(scope, cutoff, run_id, counts, effects, policy)
-        plan_id = uuid4()
-        limit = policy.max_delete if policy.accept_partial else None
-        ids = (list(named), list(named_users))
-        database.call("make_plan", plan_id, scope.value, cutoff, run_id, *ids, limit, policy.batch_size, actor())
-        return load_plan(database, plan_id)
+    limit = policy.max_delete if policy.accept_partial else None
+    ids = (list(named), list(named_users))
+    return _stored(database, scope.value, cutoff, run_id, *ids, limit, policy.batch_size)
+
+
+def _stored(database: Database, *question: object) -> CleanupPlan:
+    """Store a plan part by part, each in a transaction of its own. Until the last one it cannot be executed."""
+    plan_id = uuid4()
+    with database.transaction():
+        parts = database.call("open_plan", plan_id, *question, actor())
+    for place in range(1, parts + 1 if isinstance(parts, int) else 1):
+        with database.transaction():
+            database.call("fill_plan", plan_id, place)
+    with database.transaction():
+        database.call("close_plan", plan_id)
+    return load_plan(database, plan_id)
 
 
 def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:

@@ -7,7 +7,10 @@ BEGIN
     IF NOT prodtest.take_lease(p_cleanup, p_actor) THEN
         RAISE EXCEPTION 'the cleanup lease was lost' USING ERRCODE = 'PT006';
     END IF;
-    PERFORM prodtest.require_floor(p.scope, p.cutoff) FROM prodtest.plan p WHERE p.id = p_plan;
+    PERFORM prodtest.require_floor(p.scope, p.cutoff) FROM prodtest.plan p WHERE p.id = p_plan AND p.is_complete;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no complete plan %', p_plan USING ERRCODE = 'PT009';
+    END IF;
     -- Only one cleanup runs at a time: whatever is still unfinished was killed.
     UPDATE prodtest.cleanup_run SET stop_reason = 'failed', finished_at = clock_timestamp()
     WHERE finished_at IS NULL AND plan_id IS NOT NULL;
@@ -37,7 +40,12 @@ DECLARE
     v_ids bigint[];
 BEGIN
     PERFORM prodtest.hold_lease(p_cleanup);
-    WITH {sources}, {judged_appointments}
+    SELECT array_agg(a.id) INTO v_ids
+    FROM prodtest.test_call c JOIN public.appointments a ON a.id = c.appointment_id WHERE NOT a.is_test_data;
+    IF v_ids IS NULL THEN
+        RETURN '{}';
+    END IF;
+    WITH {sources}, {judged_appointments:by_id}
     SELECT array_agg(j.id) INTO v_ids FROM judged j
     WHERE NOT j.is_test_data AND j.verdict NOT IN ('held', 'live');
     RETURN prodtest.adopt(v_ids);

@@ -1,44 +1,117 @@
 -- Plans: which rows may go, stored in batches of ids, oldest rows first.
 
-CREATE OR REPLACE FUNCTION prodtest.make_plan(
+CREATE OR REPLACE FUNCTION prodtest.open_plan(
     p_plan uuid, p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[],
     p_limit int, p_batch_size int, p_actor text
-) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
--- Store which rows may go, in batches of ids, and how many stay for which reason; p_limit rows at most, oldest first.
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+-- Begin a plan of p_limit rows at most: store whose rows have to be judged, and say in how many parts. A part holds
+-- all rows of its users, so that its transaction is short however many rows there are.
+DECLARE
+    v_named_users bigint[] := p_named_users;
+    v_parts int;
 BEGIN
     PERFORM prodtest.require_floor(p_scope, p_cutoff);
-    INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, actor)
-    VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_actor);
-    WITH judged AS MATERIALIZED (
-        SELECT j.*, j.table_oid = 'public.users'::regclass AS is_parent, j.verdict = ANY (prodtest.verdicts_of(p_scope)) AS goes
-        FROM prodtest.judge(p_scope, p_cutoff, p_run, p_named, p_named_users) j
-    ),
-    ranked AS (
-        SELECT *, CASE WHEN p_limit IS NOT NULL THEN row_number() OVER (ORDER BY is_parent, aged_from, id) END AS place
-        FROM judged WHERE goes
-    ),
-    batched AS (
-        -- The rows of one user side by side: every batch looks at all rows of its users.
-        SELECT *, (row_number() OVER (PARTITION BY table_oid, verdict ORDER BY owner, id) - 1) / p_batch_size AS batch
-        FROM ranked WHERE p_limit IS NULL OR place <= p_limit
+    -- Nobody goes on with a plan that was not completed within the hour: its process was killed.
+    DELETE FROM prodtest.plan WHERE NOT is_complete AND created_at < clock_timestamp() - interval '1 hour';
+    INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, row_limit, batch_size, actor)
+    VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_limit, p_batch_size, p_actor);
+    WITH {sources}, {people}
+    INSERT INTO prodtest.plan_part (plan_id, place, user_ids)
+    SELECT p_plan, row_number() OVER (ORDER BY part), array_agg(id)
+    FROM (SELECT id, sum(rows) OVER (ORDER BY id) / (10::bigint * p_batch_size) AS part FROM people) placed GROUP BY part;
+    GET DIAGNOSTICS v_parts = ROW_COUNT;
+    RETURN v_parts;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.fill_plan(p_plan uuid, p_place int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+-- Judge one part of a plan: store which of its rows may go, in batches of ids, and how many have which verdict.
+DECLARE
+    v_plan prodtest.plan;
+    v_people bigint[];
+    v_last int;
+BEGIN
+    SELECT p.* INTO v_plan FROM prodtest.plan p WHERE p.id = p_plan AND NOT p.is_complete;
+    SELECT t.user_ids INTO v_people FROM prodtest.plan_part t
+    WHERE t.plan_id = v_plan.id AND t.place = p_place AND t.verdicts IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no part % of plan % is to be judged', p_place, p_plan USING ERRCODE = 'PT009';
+    END IF;
+    SELECT coalesce(max(b.place), 0) INTO v_last FROM prodtest.plan_batch b WHERE b.plan_id = p_plan;
+    WITH found AS MATERIALIZED (
+        -- The rows of one user come side by side and stay so: every batch looks at all rows of its users.
+        SELECT j.table_oid, j.verdict, array_agg(j.id) AS ids,
+               CASE WHEN v_plan.row_limit IS NOT NULL THEN array_agg(j.aged_from) END AS aged_from
+        FROM prodtest.judge(
+            v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people) j
+        GROUP BY j.table_oid, j.verdict
     ),
     stored AS (
-        INSERT INTO prodtest.plan_batch (plan_id, place, table_oid, scope, row_ids)
-        SELECT p_plan, row_number() OVER (ORDER BY is_parent, verdict, batch), table_oid, verdict, array_agg(id)
-        FROM batched GROUP BY is_parent, table_oid, verdict, batch
-        RETURNING table_oid, cardinality(row_ids) AS rows
+        INSERT INTO prodtest.plan_batch (plan_id, place, table_oid, scope, row_ids, aged_from)
+        SELECT p_plan, v_last + row_number() OVER (ORDER BY f.table_oid = 'public.users'::regclass, f.verdict, n.first),
+               f.table_oid, f.verdict, f.ids[n.first : n.first + v_plan.batch_size - 1],
+               f.aged_from[n.first : n.first + v_plan.batch_size - 1]
+        FROM found f CROSS JOIN LATERAL generate_series(1, cardinality(f.ids), v_plan.batch_size) AS n(first)
+        WHERE f.verdict = ANY (prodtest.verdicts_of(v_plan.scope))
     )
+    UPDATE prodtest.plan_part SET verdicts = (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'table', prodtest.name_of(f.table_oid), 'verdict', f.verdict, 'rows', cardinality(f.ids))), '[]') FROM found f)
+    WHERE plan_id = p_plan AND place = p_place;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.close_plan(p_plan uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+-- Complete a plan whose parts are all judged; only now it may be executed.
+DECLARE
+    v_plan prodtest.plan;
+    v_kept jsonb;
+BEGIN
+    SELECT p.* INTO v_plan FROM prodtest.plan p WHERE p.id = p_plan AND NOT p.is_complete FOR UPDATE;
+    IF NOT FOUND OR EXISTS (SELECT 1 FROM prodtest.plan_part t WHERE t.plan_id = p_plan AND t.verdicts IS NULL) THEN
+        RAISE EXCEPTION 'plan % is complete already, or a part of it is not judged', p_plan USING ERRCODE = 'PT009';
+    END IF;
+    SELECT coalesce(sum(n) FILTER (WHERE goes), 0), coalesce(jsonb_object_agg(name, reasons) FILTER (WHERE NOT goes), '{}')
+    INTO v_plan.in_reach, v_kept FROM (
+        SELECT name, goes, sum(n) AS n, jsonb_object_agg(verdict, n) AS reasons FROM (
+            SELECT v.table AS name, v.verdict, v.verdict = ANY (prodtest.verdicts_of(v_plan.scope)) AS goes, sum(v.rows) AS n
+            FROM prodtest.plan_part t
+            CROSS JOIN LATERAL jsonb_to_recordset(t.verdicts) AS v("table" text, verdict text, rows int)
+            WHERE t.plan_id = p_plan GROUP BY 1, 2) one GROUP BY name, goes) both_ways;
+    IF v_plan.in_reach > v_plan.row_limit THEN
+        PERFORM prodtest.keep_oldest(p_plan, v_plan.row_limit, v_plan.batch_size);
+    END IF;
     UPDATE prodtest.plan SET
         counts = (SELECT coalesce(jsonb_object_agg(c.name, c.n), '{}') FROM (
-            SELECT prodtest.name_of(t.table_oid) AS name, sum(t.rows) AS n FROM stored t GROUP BY t.table_oid) c),
-        in_reach = (SELECT count(*) FROM ranked),
-        kept = (SELECT coalesce(jsonb_object_agg(k.name, k.reasons), '{}') FROM (
-            SELECT prodtest.name_of(r.table_oid) AS name, jsonb_object_agg(r.verdict, r.n) AS reasons FROM (
-                SELECT j.table_oid, j.verdict, count(*) AS n FROM judged j WHERE NOT j.goes GROUP BY 1, 2) r
-            GROUP BY r.table_oid) k)
+            SELECT prodtest.name_of(b.table_oid) AS name, sum(cardinality(b.row_ids)) AS n
+            FROM prodtest.plan_batch b WHERE b.plan_id = p_plan GROUP BY b.table_oid) c),
+        in_reach = v_plan.in_reach, kept = v_kept, effects = prodtest.effects(p_plan), is_complete = true
     WHERE id = p_plan;
-    UPDATE prodtest.plan SET effects = prodtest.effects(p_plan) WHERE id = p_plan;
+    DELETE FROM prodtest.plan_part WHERE plan_id = p_plan;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.keep_oldest(p_plan uuid, p_limit int, p_batch_size int) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    -- Leave only the oldest rows in a plan, appointments before users, and batch them anew.
+    WITH planned AS (
+        DELETE FROM prodtest.plan_batch WHERE plan_id = p_plan RETURNING place, table_oid, scope, row_ids, aged_from
+    ),
+    ranked AS (
+        SELECT p.place, p.table_oid, p.table_oid = 'public.users'::regclass AS is_parent, p.scope, r.id,
+               row_number() OVER (ORDER BY p.table_oid = 'public.users'::regclass, r.aged_from, r.id) AS rank,
+               max(p.place) OVER () AS last
+        FROM planned p CROSS JOIN LATERAL unnest(p.row_ids, p.aged_from) AS r(id, aged_from)
+    ),
+    batched AS (
+        SELECT *, (row_number() OVER (PARTITION BY table_oid, scope ORDER BY place, id) - 1) / p_batch_size AS batch
+        FROM ranked WHERE rank <= p_limit
+    )
+    INSERT INTO prodtest.plan_batch (plan_id, place, table_oid, scope, row_ids)
+    SELECT p_plan, last + row_number() OVER (ORDER BY is_parent, scope, batch), table_oid, scope, array_agg(id)
+    FROM batched GROUP BY last, is_parent, table_oid, scope, batch
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.name_of(p_table regclass) RETURNS text
@@ -47,16 +120,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.judge(
-    p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[]
+    p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[], p_people bigint[]
 ) RETURNS TABLE (table_oid regclass, id bigint, owner bigint, verdict text, aged_from timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
+SET plan_cache_mode = force_generic_plan AS $$
+-- The verdict on every known row of these users, and on the users themselves.
 #variable_conflict use_column
 DECLARE
     v_scopes text[] := prodtest.verdicts_of(p_scope);
     v_named bigint[] := p_named;
     v_named_users bigint[] := p_named_users;
+    v_ids bigint[] := p_people;
 BEGIN
-    RETURN QUERY WITH {sources}, {judged_appointments}, {judged_users}
+    RETURN QUERY WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
     SELECT 'public.appointments'::regclass, j.id, j.user_id, j.verdict, j.aged_from FROM judged j
     UNION ALL
     SELECT 'public.users'::regclass, u.id, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
@@ -72,17 +148,67 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.drift(p_plan uuid) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Rows within reach now that the plan does not hold, per table; empty when nothing was added. A plan that
-    -- left rows out for want of room knows only how many they were.
-    WITH plan AS (SELECT p.* FROM prodtest.plan p WHERE p.id = p_plan),
-    planned AS (SELECT b.table_oid, unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan),
-    added AS (
-        SELECT prodtest.name_of(r.table_oid) AS name, count(*) AS n
-        FROM plan p CROSS JOIN LATERAL prodtest.judge(p.scope, p.cutoff, p.run_id, p.named, p.named_users) r
-        LEFT JOIN planned ON planned.table_oid = r.table_oid AND planned.id = r.id
-        WHERE r.verdict = ANY (prodtest.verdicts_of(p.scope)) AND planned.id IS NULL GROUP BY r.table_oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+-- Rows within reach now that the plan does not hold, per table; empty when nothing was added. A plan that left rows
+-- out for want of room knows only how many they were. Users all of whose rows are planned need no second judgement.
+DECLARE
+    v_plan prodtest.plan;
+    p_run uuid;
+    v_named_users bigint[];
+    v_people bigint[];
+    v_verdicts text[];
+    v_added jsonb;
+    v_rows bigint;
+BEGIN
+    SELECT p.* INTO STRICT v_plan FROM prodtest.plan p WHERE p.id = p_plan AND p.is_complete;
+    v_verdicts := prodtest.verdicts_of(v_plan.scope);
+    p_run := v_plan.run_id;
+    v_named_users := v_plan.named_users;
+    WITH {sources}, {people},
+    planned AS MATERIALIZED (
+        SELECT b.table_oid, unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan
     )
-    SELECT coalesce(jsonb_object_agg(a.name, a.n), '{}') FROM added a
-    WHERE (SELECT sum(n) FROM added) > (SELECT p.in_reach FROM plan p) - (SELECT count(*) FROM planned)
+    SELECT array_agg(o.id) INTO v_people FROM (
+        SELECT p.id FROM people p
+        WHERE NOT EXISTS (SELECT 1 FROM planned n WHERE n.table_oid = 'public.users'::regclass AND n.id = p.id)
+        UNION
+        SELECT a.user_id FROM public.appointments a
+        WHERE a.is_test_data AND NOT EXISTS (
+            SELECT 1 FROM planned n WHERE n.table_oid = 'public.appointments'::regclass AND n.id = a.id)
+        UNION
+        SELECT a.user_id FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id WHERE NOT a.is_test_data
+    ) o;
+    WITH added AS (
+        SELECT r.table_oid, r.id
+        FROM prodtest.judge(v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people) r
+        WHERE r.verdict = ANY (v_verdicts)
+        EXCEPT
+        SELECT b.table_oid, unnest(b.row_ids) FROM prodtest.plan_batch b WHERE b.plan_id = p_plan
+    ),
+    counted AS (SELECT prodtest.name_of(a.table_oid) AS name, count(*) AS n FROM added a GROUP BY a.table_oid)
+    SELECT coalesce(jsonb_object_agg(c.name, c.n), '{}'), sum(c.n) INTO v_added, v_rows FROM counted c;
+    RETURN CASE WHEN v_rows > v_plan.in_reach - (SELECT coalesce(sum(n::bigint), 0) FROM jsonb_each_text(v_plan.counts) c(t, n))
+           THEN v_added ELSE '{}' END;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.reachable(p_plan uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+-- How many rows a plan's question reaches now.
+DECLARE
+    v_plan prodtest.plan;
+    p_run uuid;
+    v_named_users bigint[];
+    v_people bigint[];
+    v_verdicts text[];
+BEGIN
+    SELECT p.* INTO STRICT v_plan FROM prodtest.plan p WHERE p.id = p_plan;
+    v_verdicts := prodtest.verdicts_of(v_plan.scope);
+    p_run := v_plan.run_id;
+    v_named_users := v_plan.named_users;
+    WITH {sources}, {people} SELECT array_agg(p.id) INTO v_people FROM people p;
+    RETURN (SELECT count(*) FROM prodtest.judge(
+        v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people) j
+        WHERE j.verdict = ANY (v_verdicts));
+END
 $$;

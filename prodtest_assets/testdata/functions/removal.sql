@@ -3,7 +3,8 @@
 CREATE OR REPLACE FUNCTION prodtest.archive_appointments(
     p_cleanup uuid, p_plan uuid, p_call text, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid,
     p_wait boolean
-) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_named bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
     v_ids bigint[] := p_ids;
@@ -30,7 +31,7 @@ BEGIN
     WITH {sources}, {judged_appointments:by_id},
     gone AS (
         DELETE FROM public.appointments a USING judged j
-        WHERE a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
+        WHERE a.ctid = j.location AND a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
         RETURNING a.id, to_jsonb(a) AS content, j.mobile, j.owner_created_at
     ),
     kept AS (
@@ -48,7 +49,8 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.archive_users(
     p_cleanup uuid, p_plan uuid, p_call text, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid,
     p_wait boolean
-) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
+SET plan_cache_mode = force_generic_plan AS $$
 -- A locked parent takes no new children; those that came before the lock are seen by the statements below it.
 DECLARE
     v_named bigint[] := '{}';

@@ -175,7 +175,7 @@ def test_a_younger_cutoff_than_the_floor_is_refused_by_the_server(protected):
         plan_cleanup(protected.cleaner.database, Policy(retention=timedelta(hours=1)), permit=protected.cleaner.permit)
     with pytest.raises(psycopg.Error, match="protected"):
         protected.attempt(
-            "SELECT prodtest.make_plan(gen_random_uuid(), 'stale', 'infinity', NULL, '{}', '{}', NULL, 100, 'x')"
+            "SELECT prodtest.open_plan(gen_random_uuid(), 'stale', 'infinity', NULL, '{}', '{}', NULL, 100, 'x')"
         )
     assert protected.application.has_appointment(row)
 
