@@ -11,7 +11,7 @@ from prodtest_assets.caller import Call, Clock, Ended, OpenCall, Persona, Target
 from prodtest_assets.caller.presets import preset_persona
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, write_rules
 from prodtest_assets.cli.output import shown_url
-from prodtest_assets.pytest_plugin.accuracy import Difference, compared, differences, ending_of
+from prodtest_assets.pytest_plugin.accuracy import Compared, Difference, compared, differences, ending_of
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
@@ -67,26 +67,26 @@ class TriedCall:
     """What came of the call; names and numbers are masked.
 
     Attributes:
-        is_stored: a row of the call was found.
-        wrong: what was stored other than said.
+        compared: what was said beside what was stored; None when no row of the call was found.
+        wrong: what was stored other than said, or other than the contract wants it.
         removed: rows taken back; None when they stay.
     """
 
     call: Call
-    is_stored: bool
+    compared: tuple[Compared, ...] | None
     wrong: tuple[Difference, ...]
     removed: int | None
 
     @property
     def is_fine(self) -> bool:
         """Whether the call was led to its end and stored as it was said."""
-        return self.is_stored and not self.wrong and self.call.ended is Ended.hung_up_by_application
+        return self.compared is not None and not self.wrong and self.call.ended is Ended.hung_up_by_application
 
     def lines(self) -> list[str]:
         """The outcome, for people."""
         lines = [f"ended: {ending_of(self.call)}"]
         lines += [f"{wrong}" for wrong in self.wrong]
-        if not self.is_stored:
+        if self.compared is None:
             lines.append("stored: nothing that is provably of this call")
         elif not self.wrong:
             lines.append("stored: as it was said")
@@ -103,7 +103,8 @@ class TriedCall:
             "requested_start": self.call.requested_start.isoformat(),
             "ended": self.call.ended.value,
             "problem": mask.over(self.call.problem or "") or None,
-            "stored": self.is_stored,
+            "stored": self.compared is not None,
+            "said_and_stored": [each.as_json() for each in self.compared or ()],
             "differences": [
                 {"field": wrong.field, "expected": wrong.expected, "stored": wrong.stored} for wrong in self.wrong
             ],
@@ -186,15 +187,16 @@ def try_call(plan: CallPlan, *, listen: Callable[[str], None] | None) -> TriedCa
             call = place_call(persona, target, _Announced(run, mask), clock=clock, on_turn=hear)
             stored = run.stored_booking(call.call_sid)
             wrong = differences(call, stored, target.zone) if stored else ()
-            if stored:
-                run.keep_comparison(call.call_sid, [each.as_json() for each in compared(call, stored, target.zone)])
-            tried = TriedCall(call, stored is not None, wrong, None)
+            fields = compared(call, stored, target.zone) if stored else None
+            if fields:
+                run.keep_comparison(call.call_sid, [each.as_json() for each in fields])
+            tried = TriedCall(call, fields, wrong, None)
             run.finish(
                 "passed" if tried.is_fine else "failed", passed=int(tried.is_fine), failed=int(not tried.is_fine)
             )
     finally:
         removed = _take_back(settings, run_id) if settings.auto_cleanup else None
-    return TriedCall(call, stored is not None, wrong, removed)
+    return TriedCall(call, fields, wrong, removed)
 
 
 def _take_back(settings: Settings, run_id: UUID) -> int:

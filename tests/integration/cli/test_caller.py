@@ -83,6 +83,8 @@ def test_what_was_stored_otherwise_is_told_and_the_exit_code_is_1(booking_url: s
     document = done.json()
     assert (document["ended"], document["stored"], document["removed"]) == ("hung_up_by_application", True, 2)
     assert [wrong["field"] for wrong in document["differences"]] == ["start", "mark"]
+    said = {each["field"]: each["equal"] for each in document["said_and_stored"]}
+    assert said == {"name": True, "number": True, "start": False, "duration": True, "status": True}
     assert document["turns"][0]["status"] == 200
 
 
