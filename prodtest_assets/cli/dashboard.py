@@ -13,7 +13,7 @@ from prodtest_assets.cli import options
 from prodtest_assets.cli.access import booking_database, retention, settings_for
 from prodtest_assets.cli.interruption import Terminated, orderly_end
 from prodtest_assets.cli.keys import keys
-from prodtest_assets.cli.output import instant, show
+from prodtest_assets.cli.output import show
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.models import Snapshot
@@ -107,7 +107,7 @@ class _Screen:
             self.look()
             self._problem = None
         except ProdtestError as error:
-            self._problem = f"{error} (the figures are those of {instant(self.shown.snapshot.taken_at)})"
+            self._problem = str(error)
 
     def _view(self) -> "RenderableType":
         from prodtest_assets.reports.terminal import dashboard_view
