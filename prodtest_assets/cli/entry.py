@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "snapshot": "prodtest_assets.cli.snapshot:snapshot",
         "dashboard": "prodtest_assets.cli.dashboard:dashboard",
         "export": "prodtest_assets.cli.export:export",
+        "watch": "prodtest_assets.cli.watch:watch",
         "list": "prodtest_assets.cli.list:list_rows",
         "verify": "prodtest_assets.cli.verify:verify",
         "summary": "prodtest_assets.cli.summary:summary",
