@@ -22,7 +22,7 @@ from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
 from prodtest_assets.testdata.models import Policy
 
-_NO_LIMIT = 1_000_000_000
+NO_LIMIT = 1_000_000_000
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -112,7 +112,7 @@ class _Gate:
 def _clean(url: str, on_progress: OnProgress | None) -> dict[str, Any]:
     with open_database(url) as database:
         permit = authorize_writes(database, WriteRules(test_mode=True))
-        report = cleanup_now(database, permit, Policy(max_delete=_NO_LIMIT), on_progress=on_progress)
+        report = cleanup_now(database, permit, Policy(max_delete=NO_LIMIT), on_progress=on_progress)
     return {
         "stop_reason": report.stop_reason.value,
         "deleted": dict(report.deleted),

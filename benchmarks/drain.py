@@ -3,7 +3,7 @@
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,15 +12,16 @@ from uuid import uuid4
 
 import psycopg
 
-from benchmarks.cleanup_process import CleanupFigures, figures_of, start_cleanup
+from benchmarks.cleanup_process import NO_LIMIT, CleanupFigures, figures_of, start_cleanup
 from benchmarks.dataset import make_database
 from benchmarks.result import Result
 from benchmarks.server import benchmark_server
 from prodtest_assets.sandbox.postgres import PostgresServer
+from prodtest_assets.testdata.cleanup.execute import OnProgress, cleanup_now
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
-from prodtest_assets.testdata.models import Policy
+from prodtest_assets.testdata.models import CleanupReport, Policy
 
 _DRAIN_BOUND = 6.0
 _ARCHIVE_BOUND = 3.0
@@ -46,7 +47,7 @@ _ARCHIVING: dict[str, LiteralString] = {
     "users": """
         WITH gone AS (
             DELETE FROM users u WHERE u.id = ANY (%(ids)s)
-            AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.user_id = u.id) RETURNING u.*
+            AND (SELECT count(*) FROM appointments a WHERE a.user_id = u.id) = 0 RETURNING u.*
         )
         INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
         SELECT %(cleanup)s, 'public.users'::regclass, g.id, to_jsonb(g) FROM gone g
@@ -60,6 +61,29 @@ class _Batch:
     ids: list[int] = field(repr=False)
 
 
+@dataclass(slots=True)
+class _Replay:
+    """The batches, run one by one on a copy of the database, and the seconds that took."""
+
+    connection: psycopg.Connection
+    statements: Mapping[str, LiteralString]
+    batches: Iterator[_Batch]
+    parameters: Mapping[str, object]
+    seconds: float = 0.0
+
+    def step(self) -> bool:
+        """Run the next batch in a transaction of its own; False when there is none."""
+        batch = next(self.batches, None)
+        if batch is None:
+            return False
+        started = time.monotonic()
+        cursor = self.connection.execute(self.statements[batch.table], {**self.parameters, "ids": batch.ids})
+        self.seconds += time.monotonic() - started
+        if cursor.rowcount != len(batch.ids):
+            raise RuntimeError(f"{cursor.rowcount} of {len(batch.ids)} rows of {batch.table} went")
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Round:
     """One drain of three copies of one database, in seconds."""
@@ -67,7 +91,8 @@ class _Round:
     bare: float
     archiving: float
     planning: float
-    ours: CleanupFigures
+    ours: float
+    rows: int
     longest_transaction: float
 
 
@@ -77,27 +102,29 @@ def measure(quick: bool) -> list[Result]:
     with benchmark_server() as server:
         make_database(server, "template_of_benchmarks_test", customers=customers, tests=tests)
         measured = [_measure_round(server, "template_of_benchmarks_test") for _ in range(rounds)]
-        large = _buffers_touched(server, "template_of_benchmarks_test")
+        large, figures = _buffers_touched(server, "template_of_benchmarks_test")
         make_database(server, "template_of_few_customers_test", customers=customers // 10, tests=tests)
-        small = _buffers_touched(server, "template_of_few_customers_test")
-    what = f"{measured[0].ours.rows:,} rows beside {customers:,} customers' rows"
-    return [*_time_results(measured, what), *_cost_results(measured, small, large, customers)]
+        small, _ = _buffers_touched(server, "template_of_few_customers_test")
+    what = f"{measured[0].rows:,} rows beside {customers:,} customers' rows"
+    return [*_time_results(measured, what), *_cost_results(measured, figures, small, large, customers)]
 
 
 def _time_results(rounds: Sequence[_Round], what: str) -> list[Result]:
-    middle = sorted(rounds, key=lambda entry: entry.ours.seconds / entry.bare)[len(rounds) // 2]
-    ratios = ", ".join(f"{entry.ours.seconds / entry.bare:.1f}" for entry in rounds)
+    middle = sorted(rounds, key=lambda entry: entry.ours / entry.bare)[len(rounds) // 2]
+    ratios = ", ".join(f"{entry.ours / entry.bare:.1f}" for entry in rounds)
     archiving = statistics.median(entry.archiving / entry.bare for entry in rounds) * middle.bare
     bare = "the same batches deleted bare by id"
     return [
-        Result(f"drain {what}", middle.ours.seconds, "s", middle.bare, bare, _DRAIN_BOUND, f"ratios {ratios}"),
+        Result(f"drain {what}", middle.ours, "s", middle.bare, bare, _DRAIN_BOUND, f"ratios {ratios}"),
         Result("archive and predicate alone", archiving, "s", middle.bare, bare, _ARCHIVE_BOUND),
         Result("of the drain, planning", middle.planning, "s", middle.bare, bare),
     ]
 
 
-def _cost_results(rounds: Sequence[_Round], small: int, large: int, customers: int) -> list[Result]:
-    memory = max(entry.ours.peak_memory_bytes for entry in rounds) / 1e6
+def _cost_results(
+    rounds: Sequence[_Round], figures: CleanupFigures, small: int, large: int, customers: int
+) -> list[Result]:
+    memory = figures.peak_memory_bytes / 1e6
     longest = max(entry.longest_transaction for entry in rounds)
     return [
         Result("memory of the process that cleans up", memory, "MB", bound=_MEMORY_BOUND_MB),
@@ -110,19 +137,30 @@ def _cost_results(rounds: Sequence[_Round], small: int, large: int, customers: i
 
 
 def _measure_round(server: PostgresServer, template: str) -> _Round:
-    with _copy(server, template) as url:
+    """After each batch of the cleanup both floors run the same one, so that whatever else runs here slows all three."""
+    with _copy(server, template) as bare_url, _copy(server, template) as archiving_url, _copy(server, template) as url:
         started = time.monotonic()
-        batches = _batches(url)
+        batches = _batches(bare_url)
         planning = time.monotonic() - started
-        bare = _run_batches(url, batches, _BARE)
-    with _copy(server, template) as url:
-        archiving = _run_batches(url, batches, _ARCHIVING)
-    with _copy(server, template) as url, _watched_transactions(url) as longest:
-        ours = figures_of(start_cleanup(url))
+        with (
+            _replay(bare_url, batches, _BARE) as bare,
+            _replay(archiving_url, batches, _ARCHIVING) as archiving,
+            _watched_transactions(url) as longest,
+        ):
+            report = _drain(url, lambda _: [bare.step(), archiving.step()])
+            while bare.step() or archiving.step():
+                pass
     planned = sum(len(batch.ids) for batch in batches)
-    if ours.rows != planned:
-        raise RuntimeError(f"the cleanup removed {ours.rows} of {planned} rows: {ours.stop_reason}")
-    return _Round(bare, archiving, planning, ours, max(longest, default=0.0))
+    if report.total != planned:
+        raise RuntimeError(f"the cleanup removed {report.total} of {planned} rows: {report.stop_reason}")
+    ours = report.seconds - bare.seconds - archiving.seconds
+    return _Round(bare.seconds, archiving.seconds, planning, ours, planned, max(longest, default=0.0))
+
+
+def _drain(url: str, on_progress: OnProgress) -> CleanupReport:
+    with open_database(url) as database:
+        permit = authorize_writes(database, WriteRules(test_mode=True))
+        return cleanup_now(database, permit, Policy(max_delete=NO_LIMIT), on_progress=on_progress)
 
 
 @contextmanager
@@ -151,19 +189,13 @@ def _batches(url: str) -> list[_Batch]:
     return [_Batch(str(row["name"]), list(row["row_ids"])) for row in rows]
 
 
-def _run_batches(url: str, batches: Sequence[_Batch], statements: dict[str, LiteralString]) -> float:
-    """Seconds for one transaction per batch; the connection is made before."""
-    cleanup = uuid4()
+@contextmanager
+def _replay(url: str, batches: Sequence[_Batch], statements: Mapping[str, LiteralString]) -> Iterator[_Replay]:
+    """The same batches by other statements; the connection is made before."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute("SELECT now() - %s", [timedelta(hours=24)]).fetchone()
-        cutoff = row[0] if row else None
-        started = time.monotonic()
-        for batch in batches:
-            parameters = {"ids": batch.ids, "cutoff": cutoff, "cleanup": cleanup}
-            cursor = connection.execute(statements[batch.table], parameters)
-            if cursor.rowcount != len(batch.ids):
-                raise RuntimeError(f"{cursor.rowcount} of {len(batch.ids)} rows of {batch.table} went")
-        return time.monotonic() - started
+        parameters = {"cutoff": row[0] if row else None, "cleanup": uuid4()}
+        yield _Replay(connection, statements, iter(batches), parameters)
 
 
 @contextmanager
@@ -191,12 +223,12 @@ def _watched_transactions(url: str) -> Iterator[list[float]]:
         watcher.join()
 
 
-def _buffers_touched(server: PostgresServer, template: str) -> int:
-    """How many pages a drain asked the buffer pool for, catalogs included."""
+def _buffers_touched(server: PostgresServer, template: str) -> tuple[int, CleanupFigures]:
+    """How many pages a drain asked the buffer pool for, catalogs included, and what it took besides."""
     with _copy(server, template) as url:
         before = _pages(server, url)
-        figures_of(start_cleanup(url))
-        return _pages(server, url) - before
+        figures = figures_of(start_cleanup(url))
+        return _pages(server, url) - before, figures
 
 
 def _pages(server: PostgresServer, url: str) -> int:

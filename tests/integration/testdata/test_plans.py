@@ -1,7 +1,7 @@
 """A plan holds what may go; its execution takes that and no more."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -10,7 +10,7 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.models import CleanupReport, Policy, StopReason
-from tests.booking_world import BookingWorld
+from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)
 POLICY = Policy(batch_size=3, lease_wait=timedelta(seconds=1))
@@ -78,6 +78,95 @@ def test_a_plan_that_left_rows_out_drifts_when_more_come(world):
     assert plan.id is not None
     with pytest.raises(PlanDrifted):
         execute_plan(world.database, world.permit, plan.id, policy)
+
+
+def test_a_late_row_of_a_planned_user_makes_the_plan_drift(world):
+    user = world.user()
+    world.book(user, age=OLD)
+    plan = plan_cleanup(world.database, POLICY, permit=world.permit)
+    late = world.book(user, age=OLD, start=START + timedelta(days=1))
+    assert plan.id is not None
+    with pytest.raises(PlanDrifted, match="appointments"):
+        execute_plan(world.database, world.permit, plan.id, POLICY)
+    assert world.has_appointment(late)
+
+
+def test_a_user_whom_nothing_keeps_any_more_makes_the_plan_drift(world):
+    user = world.user(age=OLD)
+    world.book(user, age=OLD)
+    young = world.book(user, age=timedelta(hours=1), start=START + timedelta(days=1))
+    plan = plan_cleanup(world.database, POLICY, permit=world.permit)
+    world.sql("DELETE FROM appointments WHERE id = %s", young)
+    assert plan.id is not None
+    with pytest.raises(PlanDrifted, match="users"):
+        execute_plan(world.database, world.permit, plan.id, POLICY)
+
+
+def test_a_plan_in_many_parts_holds_every_row_once(world):
+    stale = [world.book(age=OLD) for _ in range(30)]
+    for _ in range(5):
+        world.book(age=timedelta(hours=1))
+    plan = plan_cleanup(world.database, Policy(batch_size=2), permit=world.permit)
+    batches = world.sql(
+        "SELECT table_oid::regclass::text AS t, row_ids FROM prodtest.plan_batch WHERE plan_id = %s", plan.id
+    )
+    planned = [row for batch in batches if batch["t"].endswith("appointments") for row in batch["row_ids"]]
+    assert sorted(planned) == sorted(stale)
+    assert max(len(batch["row_ids"]) for batch in batches) == 2
+    assert plan.rows == {"appointments": 30, "users": 30}
+    assert plan.kept["appointments"] == {"young": 5}
+    assert world.sql("SELECT 1 FROM prodtest.plan_part") == []
+
+
+def test_a_limit_takes_the_oldest_rows_of_all_parts(world):
+    rows = [world.book(age=timedelta(days=30 - place % 15)) for place in range(30)]
+    policy = Policy(max_delete=4, accept_partial=True, batch_size=1)
+    plan = plan_cleanup(world.database, policy, permit=world.permit)
+    assert (plan.rows, plan.truncated) == ({"appointments": 4}, 56)
+    assert plan.id is not None
+    execute_plan(world.database, world.permit, plan.id, policy)
+    assert [place for place, row in enumerate(rows) if not world.has_appointment(row)] == [0, 1, 15, 16]
+
+
+def half_a_plan(world: BookingWorld) -> UUID:
+    """What a planner that was killed leaves behind: its parts are known, and one of them is judged."""
+    plan, cutoff = uuid4(), world.sql("SELECT now() - interval '1 day' AS cutoff")[0]["cutoff"]
+    parts = world.database.call("open_plan", plan, "stale", cutoff, None, [], [], None, 1, "killed")
+    assert isinstance(parts, int)
+    assert parts > 1
+    world.database.call("fill_plan", plan, 1)
+    return plan
+
+
+def test_a_plan_that_was_left_half_way_cannot_be_executed(world):
+    rows = [world.book(age=OLD) for _ in range(20)]
+    plan = half_a_plan(world)
+    with pytest.raises(ConfigurationError, match="no plan"):
+        execute_plan(world.database, world.permit, plan, POLICY)
+    with pytest.raises(Exception, match="part of it is not judged"):
+        world.database.call("close_plan", plan)
+    cleanup = uuid4()
+    assert world.database.call("take_lease", cleanup, "forged")
+    with pytest.raises(Exception, match="no complete plan"):
+        world.database.call("open_cleanup", cleanup, plan, "forged")
+    assert all(world.has_appointment(row) for row in rows)
+
+
+def test_no_part_of_a_plan_is_judged_twice(world):
+    for _ in range(20):
+        world.book(age=OLD)
+    plan = half_a_plan(world)
+    with pytest.raises(Exception, match="to be judged"):
+        world.database.call("fill_plan", plan, 1)
+
+
+def test_what_a_killed_planner_left_goes_with_a_later_plan(world):
+    for _ in range(20):
+        world.book(age=OLD)
+    old, young = half_a_plan(world), half_a_plan(world)
+    world.sql("UPDATE prodtest.plan SET created_at = created_at - interval '2 hours' WHERE id = %s", old)
+    plan = plan_cleanup(world.database, POLICY, permit=world.permit)
+    assert {row["id"] for row in world.sql("SELECT id FROM prodtest.plan")} == {young, plan.id}
 
 
 def test_an_unknown_plan_is_a_clear_error(world):
