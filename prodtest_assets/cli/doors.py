@@ -7,9 +7,7 @@ from prodtest_assets.cli.entry import COMMANDS, LazyGroup
 
 
 def _door(name: str, summary: str, *commands: str) -> LazyGroup:
-    return LazyGroup(
-        {command: COMMANDS[command] for command in commands if command in COMMANDS}, name=name, help=summary
-    )
+    return LazyGroup({command: COMMANDS[command] for command in commands}, name=name, help=summary)
 
 
 DOORS: Mapping[str, LazyGroup] = MappingProxyType(

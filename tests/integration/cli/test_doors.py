@@ -13,7 +13,12 @@ from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import CHECKOUT, Result, environment, prodtest
 
 TOOLS = CHECKOUT / "tests" / "production"
-_READING = [("cleanup.py", "count"), ("cleanup.py", "cleanup"), ("monitor_test_data.py", "snapshot")]
+_READING = [
+    ("cleanup.py", "count"),
+    ("cleanup.py", "list"),
+    ("cleanup.py", "cleanup"),
+    ("monitor_test_data.py", "export"),
+]
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d.\d\d:\d\d:\d\d\S*|[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
@@ -35,10 +40,15 @@ def test_a_door_answers_as_the_command_does(world: BookingWorld, name: str, comm
     assert _INSTANT.sub("", by_path.out) == _INSTANT.sub("", prodtest(command, PRODUCTION_DB_URL=world.url).out)
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_its_help_names_itself_and_what_it_offers(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("cleanup.py", ("count", "list", "cleanup", "verify", "summary")),
+        ("monitor_test_data.py", ("dashboard", "snapshot", "export", "watch")),
+    ],
+)
+def test_its_help_names_itself_and_what_it_offers(name: str, offered: tuple[str, ...]) -> None:
     shown = tool(name, "--help")
-    offered = DOORS[name].list_commands(None)  # type: ignore[arg-type]
     assert shown.code == 0
     assert shown.out.startswith(f"Usage: {name} ")
     assert all(f"\n  {command} " in shown.out for command in offered)
