@@ -42,7 +42,7 @@ def start_dagster(
         environment: of all three, and of the runs.
         ports: for the web UI; the next is taken when somebody was quicker at the one before.
         folder: their current directory.
-        wait_for: from `start_preparing`; the web server and the daemon need what it prepares.
+        wait_for: from `start_preparing`.
 
     Returns:
         The web UI's address.
@@ -50,6 +50,8 @@ def start_dagster(
     Raises:
         ProdtestError: something ended by itself or did not come up in two minutes; its log is named.
     """
+    # Whoever finds no tables in the storage makes them, and of two at the same moment one dies of it.
+    wait_for.finish(_SECONDS_TO_PREPARE)
     code_port = free_port()
     server = {"host": HOST, "port": code_port, "location_name": LOCATION}
     workspace = Path(environment["DAGSTER_HOME"]) / "workspace.yaml"
@@ -61,7 +63,6 @@ def start_dagster(
 
     address = ("--host", HOST, "--port", code_port, "--location-name", LOCATION)
     start("code-server", "dagster", "code-server", "start", "--module-name", _DEFINITIONS, *address)
-    wait_for.finish(_SECONDS_TO_PREPARE)
     start("daemon", "dagster._daemon", "run", "--workspace", workspace)
     for port in ports:
         web = start("webserver", "dagster_webserver", "--workspace", workspace, "--host", HOST, "--port", port)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.checkouts import SECONDS, assert_that_nothing_runs, copied_checkout, end, processes_of
-from tests.integration.cli.commands import command, environment
+from tests.integration.cli.commands import command, environment, prodtest
 from tests.integration.dagster_web import FINISHED, daemons_are_well, instigators, launch, status, wait_for
 
 SECONDS_TO_STOP = 15
@@ -26,6 +27,15 @@ def checkout() -> Iterator[Path]:
     with copied_checkout() as folder:
         (folder / ".env").write_text("PRODTEST_MAX_DELETE=0\nPRODTEST_SUITE=nowhere\n")
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def _no_session_stays(checkout: Path) -> Iterator[None]:
+    """A test that failed leaves its session, which would be in the way of the next test."""
+    yield
+    for pid, text in processes_of(checkout).items():
+        if "-m prodtest_assets dev" in text:
+            os.kill(pid, signal.SIGKILL)
 
 
 def start(
@@ -70,7 +80,7 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
     started = time.monotonic()
     result = end(process)
     assert time.monotonic() - started < SECONDS_TO_STOP
-    assert (result.code, result.err.splitlines()[-1]) == (0, "prodtest: stopping")
+    assert (result.code, result.err.splitlines()[-1]) == (0, "prodtest: stopping"), result.err
 
 
 def assert_that_nobody_listens(document: Mapping[str, str]) -> None:
@@ -148,3 +158,119 @@ def test_after_kill_9_nothing_is_left_and_the_next_one_starts(
     until_up(process)
     stop(process)
     assert_that_nothing_runs(checkout)
+
+
+@pytest.mark.parametrize("said", ["starting PostgreSQL", "preparing the booking database", "starting Dagster"])
+def test_ctrl_c_while_it_starts_is_one_line_and_leaves_nothing(checkout: Path, said: str) -> None:
+    process = start(checkout)
+    until_said(process, said)
+    time.sleep(random.uniform(0, 1.5))
+    process.send_signal(signal.SIGINT)
+    result = end(process)
+    assert (result.code, result.out) == (130, "")
+    assert result.err.splitlines()[-1] == "prodtest: interrupted"
+    assert_that_nothing_runs(checkout)
+
+
+def the_web_server(checkout: Path) -> int:
+    return next(
+        pid
+        for pid, text in processes_of(checkout).items()
+        if "-m dagster_webserver" in text and "dev_keeper" not in text
+    )
+
+
+def test_a_process_of_it_that_dies_ends_it_with_its_name_and_its_log(checkout: Path) -> None:
+    process = start(checkout)
+    until_up(process)
+    os.kill(the_web_server(checkout), signal.SIGKILL)
+    result = end(process)
+    assert result.code == 1
+    assert "webserver ended by itself" in result.err.splitlines()[-1]
+    assert "webserver.log" in result.err.splitlines()[-1]
+    assert_that_nothing_runs(checkout)
+
+
+def test_ones_own_deployment_is_shown_and_gets_no_application(checkout: Path, booking_url: str) -> None:
+    own = {
+        **QUIET,
+        "PRODUCTION_DB_URL": booking_url,
+        "PRODUCTION_DB_TEST_MODE": "true",
+        "PRODUCTION_TEST_URL": "http://127.0.0.1:9/",
+    }
+    process = start(checkout, settings=own)
+    told = until_up(process)
+    assert told["application"] == "http://127.0.0.1:9"
+    assert told["booking_database"].endswith(booking_url.rpartition("@")[2])
+    assert "@" not in told["booking_database"]
+    assert not any("prodtest_assets.sandbox.app" in text for text in processes_of(checkout).values())
+    run_id = launch(told["url"], "prodtest", "monitor_test_data")
+    wait_for(lambda: status(told["url"], run_id) in FINISHED)
+    assert status(told["url"], run_id) == "SUCCESS"
+    stop(process)
+    assert_that_nothing_runs(checkout)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing", "value"),
+    [
+        ("PRODUCTION_DB_URL", "PRODUCTION_TEST_URL", "postgresql://somebody:secret@127.0.0.1/booking_test"),
+        ("PRODUCTION_TEST_URL", "PRODUCTION_DB_URL", "http://127.0.0.1:9"),
+    ],
+)
+def test_half_a_deployment_is_refused_by_naming_the_other_half(given: str, missing: str, value: str) -> None:
+    result = prodtest("dev", **{given: value})
+    assert (result.code, result.out) == (2, "")
+    assert f"{given} is set and {missing} is not" in result.complaint
+
+
+def test_a_fault_of_ones_own_application_is_refused() -> None:
+    own = {"PRODUCTION_DB_URL": "postgresql://127.0.0.1/booking_test", "PRODUCTION_TEST_URL": "http://127.0.0.1:9"}
+    result = prodtest("dev", "--fault", "slow", **own)
+    assert (result.code, result.out) == (2, "")
+    assert "--fault is for the private application" in result.complaint
+
+
+def test_a_busy_port_and_an_unknown_fault_are_one_line_before_anything_starts(checkout: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = end(start(checkout, "--port", str(port)))
+    assert (result.code, result.out) == (2, "")
+    assert f"port {port} is in use; choose another with --port" in result.complaint
+    result = end(start(checkout, "--fault", "no-such-fault"))
+    assert result.code == 2
+    assert "no-such-fault" in result.complaint
+
+
+def test_without_the_web_server_it_says_what_to_install(checkout: Path, tmp_path: Path) -> None:
+    # None says that it is not there. https://docs.python.org/3/reference/import.html#the-module-cache
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['dagster_webserver'] = None\n")
+    process = subprocess.run(
+        command("dev"),
+        env=environment(QUIET, package=checkout) | {"PYTHONPATH": f"{tmp_path}:{checkout}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 2, process.stderr
+    assert "pip install 'prodtest-assets[sandbox" in process.stderr
+    assert len(process.stderr.splitlines()) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_twenty_sessions_that_end_in_every_way_leave_nothing(checkout: Path) -> None:
+    ways = [itself, its_parent, a_keeper, None]
+    for turn in range(20):
+        process = start(checkout, shell=True)
+        told = until_up(process)
+        if turn % 2:
+            launch(told["url"], "prodtest", "booking_flow_and_cleanup")
+            time.sleep(random.uniform(0, 8))
+        way = ways[turn % len(ways)]
+        if way:
+            os.kill(way(process, checkout), signal.SIGKILL)
+        else:
+            os.kill(itself(process, checkout), random.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
+        end(process)
+        assert_that_nothing_runs(checkout)
