@@ -9,7 +9,7 @@ WORKERS ?= 3
 # Tests and benchmarks must not see the settings of the person who runs them.
 CLEAN_ENV := env $(foreach name,$(filter PRODUCTION_% PRODTEST_%,$(shell env | cut -d= -f1)),-u $(name))
 
-.PHONY: install demo test lint format bench bench-quick soak docs lock
+.PHONY: install demo test lint format bench bench-quick soak docs pictures lock
 
 install: $(INSTALLED)
 
@@ -49,6 +49,10 @@ soak: install
 # docs/commands.md and docs/settings.md, from the code.
 docs: install
 	@$(BIN)/python docs/generate.py
+
+# The pictures of docs/pictures, from a real database; needs Chromium.
+pictures: install
+	@$(CLEAN_ENV) $(BIN)/python docs/pictures/make.py
 
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header \

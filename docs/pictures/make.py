@@ -7,6 +7,7 @@ photographed by a browser: Chromium of the system, or the one that `playwright i
 
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ HERE = Path(__file__).parent
 RETENTION = timedelta(hours=24)
 SNAPSHOTS, EVERY = 96, timedelta(hours=2)
 FOOTER = "every 30 s   r refresh   q quit"
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, PHONE = (1280, 1800), (390, 1700)
 BROWSER = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 
 
@@ -111,7 +112,9 @@ def draw(view: object, width: int, name: str, title: str) -> None:
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=width, file=nowhere, force_terminal=True, color_system="truecolor")
         console.print(view)
-        (HERE / f"{name}-{width}.svg").write_text(console.export_svg(title=title, unique_id=f"{name}{width}"))
+        picture = console.export_svg(title=title, unique_id=f"{name}{width}")
+        # Fonts of the machine that shows it: a picture in a document fetches nothing.
+        (HERE / f"{name}-{width}.svg").write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))
 
 
 def photograph(html: str) -> None:
@@ -124,7 +127,7 @@ def photograph(html: str) -> None:
         for name, (width, height), scheme in (("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")):
             view = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             view.goto(file.as_uri())
-            view.screenshot(path=HERE / f"report-{name}.png", full_page=os.environ.get("WHOLE_PAGE") == "yes")
+            view.screenshot(path=HERE / f"report-{name}.png")
         browser.close()
 
 

@@ -53,6 +53,7 @@ def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
             "total": snapshot.residue.total,
         },
         "pending_calendar_events": snapshot.pending_events,
+        "sensors": {name: beat.isoformat() for name, beat in sorted(snapshot.sensors.items())},
     }
 
 

@@ -57,6 +57,13 @@ def metrics(snapshot: Snapshot) -> bytes:
         "level",
         {level: sum(alert.level == level for alert in snapshot.alerts) for level in _LEVELS},
     )
+    if snapshot.sensors:
+        gauges.by(
+            "prodtest_sensor_heartbeat_timestamp_seconds",
+            "When each sensor had its last heartbeat.",
+            "sensor",
+            {name: beat.timestamp() for name, beat in snapshot.sensors.items()},
+        )
     gauges.one(
         "prodtest_snapshot_timestamp_seconds",
         "When the figures were taken, by the database's clock.",

@@ -110,14 +110,14 @@ class _Bar:
 class _Line:
     """A sparkline in the room there is, with what it shows before and after it."""
 
-    def __init__(self, name: str, counts: Sequence[int], note: str, *, per_count: int = 1) -> None:
-        self._name, self._counts, self._note, self._per_count = name, counts, note, per_count
+    def __init__(self, name: str, counts: Sequence[int], note: str) -> None:
+        self._name, self._counts, self._note = name, counts, note
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        room = options.max_width - cell_len(self._name) - cell_len(self._note) - 4
-        counts = thinned(self._counts, max(room // self._per_count, 1))
+        room = max(options.max_width - cell_len(self._name) - cell_len(self._note) - 4, 1)
+        counts = thinned(self._counts, room)
         line = sparkline(counts, plain=options.ascii_only)
-        wide = "".join(block * self._per_count for block in line)
+        wide = "".join(block * (room // max(len(counts), 1)) for block in line)
         yield Text.assemble((self._name, "bold"), "  ", (wide, "cyan"), "  ", (self._note, "dim"), no_wrap=True)
 
 
@@ -215,7 +215,7 @@ def _bar_style(bucket: str, snapshot: Snapshot) -> str:
 
 def _hours(snapshot: Snapshot) -> RenderableType:
     counts = [entry.count for entry in reversed(snapshot.trend)]
-    return _Line("Created in 24 h", counts, f"{sum(counts):,} in all, {max(counts, default=0):,} at most", per_count=2)
+    return _Line("Created in 24 h", counts, f"{sum(counts):,} in all, {max(counts, default=0):,} at most")
 
 
 def _volumes(history: Sequence[Volume], now: int) -> RenderableType:

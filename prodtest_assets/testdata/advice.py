@@ -68,7 +68,7 @@ def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
             "sensors_are_alive",
             len(silent),
             f"sensors without a heartbeat{names}",
-            "dagster dev -w workspace.yaml",
+            "dagster-daemon run",
             cleanup_helps=False,
         ),
     )

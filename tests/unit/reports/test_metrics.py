@@ -15,7 +15,7 @@ RULES = Path(__file__).parents[3] / "docs" / "prometheus-alerts.yml"
 
 
 def families():
-    alarmed = replace(snapshot(), alerts=(Alert("info", "3 stale", "clean up"),))
+    alarmed = replace(snapshot(), alerts=(Alert("info", "3 stale", "clean up"),), sensors={"watcher": NOW})
     return {family.name: family for family in text_string_to_metric_families(metrics(alarmed).decode())}
 
 
@@ -37,6 +37,7 @@ def test_the_metrics_are_the_snapshots_figures():
     }
     assert values("prodtest_stale_test_appointments", "kind") == {"eligible": 3, "held": 0, "suspect": 0}
     assert values("prodtest_alerts", "level") == {"critical": 0, "warning": 0, "info": 1}
+    assert values("prodtest_sensor_heartbeat_timestamp_seconds", "sensor") == {"watcher": NOW.timestamp()}
     assert families()["prodtest_snapshot_timestamp_seconds"].samples[0].value == NOW.timestamp()
 
 
