@@ -12,10 +12,17 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import caller, drain, latency, snapshot, startup
+from benchmarks import caller, drain, latency, sensors, snapshot, startup
 from benchmarks.result import Result
 
-_PARTS = {"caller": caller, "drain": drain, "latency": latency, "snapshot": snapshot, "startup": startup}
+_PARTS = {
+    "caller": caller,
+    "drain": drain,
+    "latency": latency,
+    "sensors": sensors,
+    "snapshot": snapshot,
+    "startup": startup,
+}
 
 
 def main() -> int:

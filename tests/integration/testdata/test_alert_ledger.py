@@ -165,3 +165,16 @@ def test_a_heartbeat_is_seen_in_the_snapshot(world):
     assert snapshot.sensors == heartbeats(world.database)
     assert list(snapshot.sensors) == ["stale_test_data_sensor"]
     assert abs(snapshot.taken_at - snapshot.sensors["stale_test_data_sensor"]) < MINUTE
+
+
+def test_the_protected_role_records_claims_and_beats(protected):
+    world = protected.cleaner
+    record_findings(world.database, world.permit, "db/booking", [found("a", NOON)], run_id="run-1", now=NOON)
+    assert remind(world, NOON) == 0
+    assert take(world) == "failing: a"
+    record_findings(world.database, world.permit, "db/booking", [found("b", NOON)], run_id="run-1", now=NOON)
+    claimed = claim(world)
+    assert claimed is not None
+    note_refused(world.database, world.permit, claimed.id, "chat", "no answer", now=NOON)
+    beat(world.database, world.permit, "sensor")
+    assert list(heartbeats(world.database)) == ["sensor"]
