@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,8 @@ from prodtest_assets.errors import ConfigurationError
 _PACKAGE = Path(__file__).parent
 _CHECKOUT_SUITE = _PACKAGE.parent / "tests" / "production"
 _SHIPPED_SUITE = _PACKAGE / "suites"
+# https://docs.pytest.org/en/stable/reference/exit-codes.html
+_PYTEST_INTERRUPTED = 2
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 Output = int | IO[bytes] | None
@@ -128,20 +131,31 @@ def start_suite(
         stdout, stderr: as for `subprocess.Popen`.
     """
     root = suite if suite.is_dir() else suite.parent
-    command = [sys.executable, "-m", "pytest", *([str(root / node_id) for node_id in node_ids] or [str(suite)])]
+    command = [sys.executable, "-m", __name__, *([str(root / node_id) for node_id in node_ids] or [str(suite)])]
     for plugin in ("prodtest_assets.pytest_plugin", *plugins):
         command += ["-p", plugin]
     command += [f"--prodtest-run-id={run_id}", f"--prodtest-parent-pid={os.getpid()}"]
     # A suite may lie where nothing can or should be written.
     command += ["-p", "no:cacheprovider", *arguments]
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        env={**os.environ, **(environment or {})},
-        start_new_session=True,
-    )
+    with _interrupts_wait():
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """A child that starts inside is not interrupted before it is ready for it; this thread is afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop_suite(process: "subprocess.Popen[bytes]", patience: float = 5.0) -> int:
@@ -188,3 +202,18 @@ def _description(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if docstring:
         return docstring.strip().splitlines()[0]
     return node.name.removeprefix("test_").replace("_", " ").capitalize()
+
+
+def _pytest() -> int:
+    """Pytest in this process, with its arguments. Interrupted while it starts, it ends without a traceback."""
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        import pytest
+
+        return int(pytest.main())
+    except KeyboardInterrupt:
+        return _PYTEST_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(_pytest())

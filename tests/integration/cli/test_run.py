@@ -6,16 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import pytest
 
+from prodtest_assets.booking_flow import start_suite
 from prodtest_assets.sandbox.seed import seed_customers
 from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from tests.integration.cli.commands import Result, command, environment, prodtest
 
+PYTEST_INTERRUPTED = 2
 ONE_TEST = "test_complete_booking_saves_to_database"
 
 
@@ -185,3 +189,14 @@ def _wait_for_a_booking(database_url: str) -> None:
                 return
             time.sleep(0.05)
     raise AssertionError("nothing was booked")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2, 0.6])
+def test_a_suite_that_is_interrupted_while_it_starts_ends_without_a_traceback(seconds: float, tmp_path: Path) -> None:
+    (tmp_path / "test_nothing.py").write_text("def test_nothing():\n    import time; time.sleep(60)\n")
+    with (tmp_path / "output").open("wb") as output:
+        process = start_suite(tmp_path, run_id=uuid4(), stdout=output.fileno(), stderr=output.fileno())
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == PYTEST_INTERRUPTED
+    assert "Traceback" not in (tmp_path / "output").read_text()
