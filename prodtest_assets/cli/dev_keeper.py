@@ -10,7 +10,10 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+
+from prodtest_assets.lifetime import die_with_parent
 
 _POLL_SECONDS = 0.1
 
@@ -27,7 +30,9 @@ def main(command: list[str]) -> int:
     # Not SIG_IGN, which the command would inherit. The group's head is asked through its pipe.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    # Where the keeper itself is killed, and its parent with it, this is what is left to end the command.
+    dies_too = partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=dies_too)
     asked = threading.Event()
     threading.Thread(target=_obey, args=(asked,), daemon=True).start()
     code = process.wait()

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.checkouts import SECONDS, assert_that_nothing_runs, copied_checkout, end, processes_of
-from tests.integration.cli.commands import command, environment, prodtest
+from tests.integration.cli.commands import Result, command, environment, prodtest
 from tests.integration.dagster_web import FINISHED, daemons_are_well, instigators, launch, status, wait_for
 
 SECONDS_TO_STOP = 15
@@ -74,13 +75,19 @@ def until_said(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"it ended without saying {text!r}")
 
 
+def explained(result: Result) -> str:
+    """What it said, and the log that it names."""
+    named = re.search(r"(/\S+\.log) says why", result.err)
+    return result.err + (Path(named[1]).read_text()[-4000:] if named else "")
+
+
 def stop(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
     """End a session as a person does, and see that it is done in time."""
     process.send_signal(number)
     started = time.monotonic()
     result = end(process)
     assert time.monotonic() - started < SECONDS_TO_STOP
-    assert (result.code, result.err.splitlines()[-1]) == (0, "prodtest: stopping"), result.err
+    assert (result.code, result.err.splitlines()[-1]) == (0, "prodtest: stopping"), explained(result)
 
 
 def assert_that_nobody_listens(document: Mapping[str, str]) -> None:
