@@ -1,10 +1,15 @@
 """Cleanup deletes in the jobs that exist for it; alone it shows what would go, unless a plan is named."""
 
+import re
 from datetime import timedelta
+from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster import validate_run_config
 
+from prodtest_assets.definitions import defs
+from prodtest_assets.defs.cleanup_config import CleanupConfig
 from tests.booking_world import BookingWorld
 from tests.defs.conftest import ALONE, RunJob, SetSettings, values
 
@@ -147,6 +152,50 @@ def test_hours_given_by_a_person_win_over_the_settings(run_job: RunJob, world: B
     run_job(CLEANUP, config={"older_than_hours": 2})
 
     assert not world.has_appointment(row)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"older_than_hours": -1}, "older_than_hours: -1 is not between 0 and 87840"),
+        ({"older_than_hours": float("inf")}, "older_than_hours: inf is not between 0 and 87840"),
+        ({"older_than_hours": float("nan")}, "older_than_hours: nan is not between 0 and 87840"),
+        ({"max_delete": -4}, "max_delete: -4 is not between 0 and 2147483647"),
+        ({"max_delete": 2**31}, "max_delete: 2147483648 is not between 0 and 2147483647"),
+        (
+            {"plan_id": str(uuid4()), "max_delete": 5},
+            "plan_id says already which rows go: leave out older_than_hours and max_delete",
+        ),
+    ],
+)
+def test_a_wrong_value_in_the_launchpad_ends_the_run_in_one_line(
+    run_job: RunJob, world: BookingWorld, config: dict[str, object], message: str
+) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    ended = run_job(CLEANUP, config=config)
+
+    assert ended.failure("test_data_cleanup") == message
+    assert world.has_appointment(stale)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"max_delete": "many"}, 'Value "many" of type "<class \'str\'>" is not valid for expected type "Int"'),
+        ({"older_than": 5}, 'Received unexpected config entry "older_than"'),
+    ],
+)
+def test_the_launchpad_itself_refuses_what_is_no_number_and_no_setting(config: dict[str, object], message: str) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=re.escape(message)):
+        validate_run_config(defs.resolve_job_def(CLEANUP), {"ops": {"test_data_cleanup": {"config": config}}})
+
+
+def test_every_field_of_the_launchpad_is_described() -> None:
+    fields = CleanupConfig.to_fields_dict()
+
+    assert set(fields) == {"plan_id", "dry_run", "older_than_hours", "max_delete"}
+    assert all(field.description for field in fields.values())
 
 
 def test_no_row_is_deleted_when_the_database_is_not_for_tests(
