@@ -130,7 +130,7 @@ class Line:
             self._must_be_ours(url)
             manners = overrides_of(url.fragment)
             url = url.copy_with(fragment=None) if url.fragment else url
-            answer = self._ask(method, url, fields, token, redirects, manners)
+            answer = self._ask(self._build(method, url, fields, token), url, redirects, manners)
             if isinstance(answer, Answer):
                 return answer
             status, there = answer
@@ -141,24 +141,17 @@ class Line:
         raise ProviderError(f"{url.path}: more than {MAX_REDIRECTS} HTTP redirects in a row", 11215, url=str(url))
 
     def _ask(
-        self,
-        method: Method,
-        url: httpx.URL,
-        fields: Mapping[str, str],
-        token: str,
-        redirects: tuple[str, ...],
-        manners: Overrides,
+        self, request: httpx.Request, url: httpx.URL, redirects: tuple[str, ...], manners: Overrides
     ) -> Answer | tuple[int, httpx.URL]:
         """Ask until there is an answer, or until the address is not to be asked again."""
         now = time.monotonic()
         moment = min(now + min(self._target.timeout, manners.total), self._hang_up_at)
         if moment <= now:
-            raise CallFailed(f"{method} {url.path}: the call has taken longer than {self._longest:g} s")
+            raise CallFailed(f"{request.method} {url.path}: the call has taken longer than {self._longest:g} s")
         attempt = 0
         while True:
-            request = self._build(method, url, fields, token)
             try:
-                return self._exchange(request, method, url, redirects, manners, moment)
+                return self._exchange(request, url, redirects, manners, moment)
             except ProviderError as fault:
                 if time.monotonic() >= moment or not manners.ask_again(fault, attempt):
                     raise
@@ -167,14 +160,13 @@ class Line:
     def _exchange(
         self,
         request: httpx.Request,
-        method: Method,
         url: httpx.URL,
         redirects: tuple[str, ...],
         manners: Overrides,
         moment: float,
     ) -> Answer | tuple[int, httpx.URL]:
         started = time.monotonic()
-        with deadline.ends_at(moment), self._faults_named(method, url, started):
+        with deadline.ends_at(moment), self._faults_named(request.method, url, started):
             left = max(moment - started, 0.001)
             timeout = {"connect": min(left, manners.connect), "read": min(left, manners.read), "write": left}
             request.extensions["timeout"] = timeout | {"pool": left}
@@ -185,7 +177,8 @@ class Line:
                 if response.status_code in _REDIRECTS:
                     return response.status_code, resolve(url, response.headers.get("Location", ""))
                 if not response.is_success:
-                    raise self._bad(f"{method} {url.path} answered {_status_line(response)}", 11200, response, started)
+                    where = f"{request.method} {url.path}"
+                    raise self._bad(f"{where} answered {_status_line(response)}", 11200, response, started)
                 return Answer(
                     url=url,
                     status=response.status_code,
@@ -228,7 +221,7 @@ class Line:
         return bytes(body)
 
     @contextmanager
-    def _faults_named(self, method: Method, url: httpx.URL, started: float) -> Iterator[None]:
+    def _faults_named(self, method: str, url: httpx.URL, started: float) -> Iterator[None]:
         """Turn the client's errors into ours. Their own texts are left out: they may hold credentials."""
         where, asked = f"{method} {url.path}", _without_credentials(url)
         try:

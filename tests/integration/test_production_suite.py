@@ -196,7 +196,7 @@ def test_an_application_that_is_switched_off_fails_every_test_without_a_wait(san
     result = run_suite(BOOKING_FLOW, tmp_path, settings)
 
     assert result.named("failed") == ALL
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 50
     with open_database(sandbox_url) as database:
         assert len(database.rows("calls_of_run", run_id=result.run_id)) == 1
 
