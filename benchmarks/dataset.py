@@ -19,7 +19,8 @@ FROM generate_series(1, %(customers)s) n;
 """
 _TEST_USERS = """
 INSERT INTO users (full_name, mobile, created_at)
-SELECT 'Tester ' || n, '+1' || 200 + n / 100 || '55501' || lpad((n %% 100)::text, 2, '0'), now() - interval '40 days'
+SELECT 'Tester ' || n, '+1' || 200 + n / 9000 * 100 + n / 100 %% 90 || '55501' || lpad((n %% 100)::text, 2, '0'),
+       now() - interval '40 days'
 FROM generate_series(0, %(test_users)s - 1) n;
 """
 _TEST_ROWS = """
