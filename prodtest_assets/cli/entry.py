@@ -26,6 +26,7 @@ INTERRUPTED_EXIT = 130
 TERMINATED_EXIT = 143
 # What a shell sets when it asks for completions: https://click.palletsprojects.com/en/stable/shell-completion/
 _COMPLETE = "_PRODTEST_COMPLETE"
+_WHOLE_SENTENCE = 500
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 # In the order of the help page. A module is imported when its command is wanted, so that none pays for another.
@@ -81,6 +82,13 @@ class LazyGroup(click.Group):
         module, attribute = self._modules[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The first sentence of each command, never cut off."""
+        commands = ((name, self.get_command(ctx, name)) for name in self._modules)
+        rows = [(name, command.get_short_help_str(_WHOLE_SENTENCE)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The names and options that begin so. No command is imported for it: a shell waits for the answer."""
