@@ -1,8 +1,11 @@
 """The checklist before a run: what it looks at, what it says about it, and that it only looks."""
 
+import os
+import pty
 import secrets
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,7 +18,7 @@ from prodtest_assets.cli.preflight_disk import archive_line, free_disk
 from prodtest_assets.cli.preflight_lines import Level
 from prodtest_assets.testdata.protect import Protection, protect, unprotect
 from tests.booking_world import BookingWorld
-from tests.integration.cli.commands import Result, prodtest
+from tests.integration.cli.commands import Result, command, environment, prodtest
 
 # In the order in which a person would ask.
 _EVERYTHING = [
@@ -34,6 +37,24 @@ def check(world: BookingWorld, url: str | None = None, **settings: str) -> dict[
     """The checklist for a database, in test mode and without an application."""
     settings = {"PRODUCTION_DB_TEST_MODE": "true", **settings}
     return lines(prodtest("preflight", "--json", PRODUCTION_DB_URL=url or world.url, **settings))
+
+
+def on_terminal(*arguments: str, **settings: str) -> str:
+    """What a command shows on a terminal."""
+    here, there = pty.openpty()
+    process = subprocess.Popen(command(*arguments), env=environment(settings), stdin=there, stdout=there, stderr=there)
+    os.close(there)
+    shown = b""
+    try:
+        # Linux says EIO when nobody is left at the other end.
+        with suppress(OSError):
+            while part := os.read(here, 4096):
+                shown += part
+    finally:
+        process.kill()
+        process.wait()
+        os.close(here)
+    return shown.decode()
 
 
 class _Application(BaseHTTPRequestHandler):
@@ -98,6 +119,17 @@ def test_a_person_sees_the_same_lines_and_how_many_to_look_at(world: BookingWorl
     assert result.out.splitlines()[-1].startswith("not ready: 2 failed, ")
     assert result.complaint.startswith("not ready: test mode: off")
     assert result.code == 3
+
+
+def test_a_narrow_terminal_gets_lines_that_fit_and_no_colour_where_none_is_wanted(world: BookingWorld) -> None:
+    coloured = on_terminal("preflight", PRODUCTION_DB_URL=world.url, COLUMNS="60")
+    assert "\x1b[" in coloured
+    plain = on_terminal("preflight", PRODUCTION_DB_URL=world.url, COLUMNS="60", NO_COLOR="1")
+    assert "\x1b[" not in plain
+    checklist = plain.partition("not ready:")[0].splitlines()
+    assert len(checklist) > len(_EVERYTHING)
+    # An address is not broken, so that it can be copied.
+    assert all(len(line) <= 60 for line in checklist if "://" not in line)
 
 
 def test_a_mark_that_may_be_null_is_no_mark(world: BookingWorld) -> None:
