@@ -99,7 +99,7 @@ class Reader:
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-c", "\n".join([*self.exports, filled_in])],
             cwd=self.folder, env=self._whole_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_hear_ctrl_c,
         )  # fmt: skip
         output = _interrupted(process, expected.until) if expected.until else _ended(process)
         assert process.returncode == expected.code, f"exit code {process.returncode} of: {command}\n{output}"
@@ -118,6 +118,11 @@ class Reader:
 
     def _whole_environment(self) -> dict[str, str]:
         return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **self.environment}
+
+
+def _hear_ctrl_c() -> None:
+    """As on a terminal, also where these tests run in the background of a shell, which ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> str:
