@@ -58,6 +58,9 @@ def test_every_scenario_passes_and_every_call_is_ledgered_with_its_persona(sandb
     assert result.named("passed") == SCENARIOS, result.output
     with open_database(sandbox_url) as database:
         calls = database.rows("calls_of_run", run_id=result.run_id)
+    compared = [each for call in calls for each in call["comparison"] or ()]
+    assert [each for each in compared if not each["equal"]] == []
+    assert {each["field"] for each in compared} == {"name", "number", "start", "duration", "status"}
     assert {call["outcome"] for call in calls} == {"booked", "failed"}
     assert [call["outcome"] for call in calls].count("failed") == 1
 
