@@ -12,11 +12,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import caller, drain, latency, sensors, snapshot, startup
+from benchmarks import caller, definitions, drain, latency, sensors, snapshot, startup
 from benchmarks.result import Result
 
 _PARTS = {
     "caller": caller,
+    "definitions": definitions,
     "drain": drain,
     "latency": latency,
     "sensors": sensors,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from prodtest_assets.alerts.outage import Outage
 
@@ -90,7 +89,8 @@ def _event_records(
     instance: dg.DagsterInstance, query: dg.EventRecordsFilter, *, ascending: bool
 ) -> Sequence[dg.EventLogRecord]:
     """SQLite's storage, a file for each run, asks for another kind of cursor, although it keeps these events in one."""
-    storage = instance.event_log_storage
+    # Not before a tick needs it: it brings Alembic along, which takes longer to import than everything of ours.
+        storage = instance.event_log_storage
     if isinstance(storage, SqlEventLogStorage):
         return SqlEventLogStorage.get_event_records(storage, query, limit=_EVENTS, ascending=ascending)
     return storage.get_event_records(query, limit=_EVENTS, ascending=ascending)

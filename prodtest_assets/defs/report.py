@@ -15,7 +15,6 @@ from prodtest_assets.defs.pictures import Colour, bars
 from prodtest_assets.defs.resources import BookingDatabase, retention
 from prodtest_assets.defs.snapshot import AGE_DISTRIBUTION, CREATION_TREND, STORAGE_METRICS
 from prodtest_assets.reports.atomic import write_atomically
-from prodtest_assets.reports.html import page
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.report_facts import read_report_facts
@@ -82,6 +81,8 @@ def _picture(snapshot: Snapshot, run: Mapping[str, Any] | None) -> dg.MarkdownMe
 
 def _page(context: dg.AssetExecutionContext, facts: ReportFacts) -> dict[str, Any]:
     """Write the page beside the run's other files. That a disk is full makes no test and no cleanup wrong."""
+    from prodtest_assets.reports.html import page
+
     file = Path(context.instance.file_manager_directory(context.run.run_id)) / "test_data_report.html"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
