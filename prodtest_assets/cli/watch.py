@@ -60,9 +60,8 @@ def watch(
     """
     settings = settings_for(db_url=db_url)
     ways = channels(url.get_secret_value() for url in settings.alert_urls)
-    session = _Session(
-        settings, retention(settings, older_than), alert_threshold, Watch(place_of(database_url(settings)), ways)
-    )
+    target = place_of(database_url(settings), settings.target)
+    session = _Session(settings, retention(settings, older_than), alert_threshold, Watch(target, ways))
     try:
         with orderly_end():
             if once:

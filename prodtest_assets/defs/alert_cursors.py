@@ -90,7 +90,9 @@ def _event_records(
 ) -> Sequence[dg.EventLogRecord]:
     """SQLite's storage, a file for each run, asks for another kind of cursor, although it keeps these events in one."""
     # Not before a tick needs it: it brings Alembic along, which takes longer to import than everything of ours.
-        storage = instance.event_log_storage
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+
+    storage = instance.event_log_storage
     if isinstance(storage, SqlEventLogStorage):
         return SqlEventLogStorage.get_event_records(storage, query, limit=_EVENTS, ascending=ascending)
     return storage.get_event_records(query, limit=_EVENTS, ascending=ascending)

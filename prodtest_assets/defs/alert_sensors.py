@@ -98,8 +98,7 @@ def _tick(
         return _ended(cursor, f"nothing is told until the settings are right: {error}")
     if settings.db_url is None:
         return _ended(cursor, "no database: set PRODUCTION_DB_URL, where alerts are recorded before they are sent")
-    place = place_of(settings.db_url.get_secret_value())
-    target = f"{settings.target} ({place})" if settings.target else place
+    target = place_of(settings.db_url.get_secret_value(), settings.target)
     tick = _Tick(context, settings, ways, target, clock, leads)
     try:
         with writable_database(settings) as writing:

@@ -61,9 +61,15 @@ class AlertMessage:
     alerts: tuple[Told, ...]
 
 
-def place_of(url: str) -> str:
-    """Where a database is, `host:port/name`: tells one target from another, without user and password."""
-    return masked_url(url).partition("://")[2].rpartition("@")[2]
+def place_of(url: str, name: str | None = None) -> str:
+    """Which database this is, in words: `host:port/database`, which tells targets apart, without user and password.
+
+    Args:
+        url: of the database.
+        name: what people call the target, if they have given it a name; it then comes first.
+    """
+    place = masked_url(url).partition("://")[2].rpartition("@")[2]
+    return f"{name} ({place})" if name else place
 
 
 def record_findings(

@@ -42,7 +42,9 @@ print(json.dumps({
     "running": sorted(
         [s.name for s in [*defs.schedules, *defs.sensors] if s.default_status.value == "RUNNING"]
     ),
-    "heavy": [name for name in ("pandas", "matplotlib", "googleapiclient", "alembic") if name in sys.modules],
+    "heavy": [
+        name for name in ("alembic", "apprise", "googleapiclient", "matplotlib", "pandas") if name in sys.modules
+    ],
 }))
 """
 
@@ -69,10 +71,16 @@ def test_everything_loads_without_an_environment_and_nothing_starts_by_itself() 
     assert loaded["heavy"] == []
 
 
-def test_schedules_and_the_sensor_start_by_themselves_only_when_told() -> None:
+def test_schedules_and_sensors_start_by_themselves_only_when_told() -> None:
     loaded = load_fresh(PRODTEST_AUTOSTART="true")
 
-    assert loaded["running"] == ["daily_booking_flow", "monitor_every_15_minutes", "stale_test_data_sensor"]
+    assert sorted(loaded["running"]) == [
+        "asset_check_alert_sensor",
+        "daily_booking_flow",
+        "monitor_every_15_minutes",
+        "run_failure_alert_sensor",
+        "stale_test_data_sensor",
+    ]
 
 
 @pytest.mark.parametrize(

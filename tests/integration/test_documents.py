@@ -46,6 +46,10 @@ _EXPECTED: Mapping[str, Expected] = {
     "export PRODUCTION_DB_TEST_MODE=false": Expected(),
     "export PRODUCTION_TEST_URL=https://STAGING": Expected(),
     "export PRODUCTION_TEST_URL=https://staging.example.com": Expected(),
+    "export PRODTEST_ALERT_URLS='slack://TOKEN_A/TOKEN_B/TOKEN_C,"
+    "mailtos://user:password@example.com?to=oncall@example.com'": Expected(),
+    "export PRODTEST_ALERT_URLS='json://alerts.example.com/hook,file:///var/log/prodtest-alerts.jsonl'": Expected(),
+    "export PRODTEST_WEBSERVER_URL=https://dagster.example.com": Expected(),
     'eval "$(_PRODTEST_COMPLETE=bash_source prodtest)"': Expected(),
     "alembic upgrade head": Expected(),
     "dagster definitions validate -w workspace.yaml": Expected(("Validation successful",)),
