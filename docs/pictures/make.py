@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import psycopg
+from PIL import Image
 from playwright.sync_api import sync_playwright
 from psycopg.types.json import Jsonb
 from rich.console import Console
@@ -37,7 +38,7 @@ HERE = Path(__file__).parent
 RETENTION = timedelta(hours=24)
 SNAPSHOTS, EVERY = 96, timedelta(hours=2)
 FOOTER = "every 30 s   r refresh   q quit"
-DESKTOP, PHONE = (1280, 1800), (390, 1700)
+DESKTOP, PHONE = (1280, 1500), (390, 1500)
 BROWSER = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 
 
@@ -128,7 +129,11 @@ def photograph(html: str) -> None:
             view = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             view.goto(file.as_uri())
             view.screenshot(path=HERE / f"report-{name}.png")
+            charts = view.locator("section", has=view.get_by_role("heading", name="What was stored"))
+            charts.screenshot(path=HERE / f"report-{name}-charts.png")
         browser.close()
+    for picture in HERE.glob("report-*.png"):
+        Image.open(picture).quantize(256).save(picture, optimize=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import command, environment, prodtest
 
-READERS = ("count", "snapshot", "cleanup")
+READERS = ("count", "snapshot", "cleanup", "list", "verify", "summary", "dashboard", "export")
 NOBODY = "postgresql://nobody:secret@127.0.0.1:1/booking_test"
 
 
@@ -90,8 +90,11 @@ def test_a_missing_is_test_data_is_what_the_application_owes(arguments: tuple[st
         assert connection.execute("SELECT to_regnamespace('prodtest')").fetchone() == (None,)
 
 
-@pytest.mark.parametrize("hours", ["-1000", "-0.5", "87841", "1e300", "nan", "inf", "many", ""])
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("name", "hours"),
+    [("count", hours) for hours in ("-0.5", "87841", "1e300", "nan", "inf", "many", "")]
+    + [(name, "-1000") for name in READERS],
+)
 def test_a_negative_or_absurd_retention_is_wrong_usage(name: str, hours: str) -> None:
     result = prodtest(name, f"--older-than={hours}")
     assert (result.code, result.out) == (2, "")
@@ -109,6 +112,11 @@ def test_a_negative_or_absurd_retention_in_the_environment_names_the_setting(hou
     "arguments",
     [
         ("cleanup", "--max-delete=-1"),
+        ("cleanup", "--active-only"),
+        ("list", "--limit", "0"),
+        ("list", "--limit=-5"),
+        ("list", "--limit", "many"),
+        ("export", "--format", "pdf"),
         ("cleanup", "--batch-size", "0"),
         ("cleanup", "--max-runtime", "nan"),
         ("cleanup", "--id", "0"),
@@ -168,3 +176,19 @@ def test_a_terminal_that_knows_only_ascii_gets_words_instead_of_signs() -> None:
     assert result.code == 2
     assert "FAIL" in result.out
     assert "database URL" in result.complaint
+
+
+@pytest.mark.parametrize("password", ["p@ss:w/rd%", "a%40b", "ümläut & co"])
+def test_a_password_of_signs_is_taken_as_it_is_and_shown_nowhere(world: BookingWorld, password: str) -> None:
+    name = f"signs_{world.database.name}"
+    world.sql(f"CREATE ROLE {name} LOGIN PASSWORD '{password.replace('%', '%%')}' IN ROLE pg_read_all_data")
+    try:
+        parts = urlsplit(world.url)
+        written = password if password != "a%40b" else "a%2540b"
+        url = f"postgresql://{name}:{written}@127.0.0.1:{parts.port}{parts.path}"
+        for arguments in (["list", "--show-sql"], ["verify", "--show-sql"], ["export"], ["dashboard"]):
+            result = prodtest(*arguments, PRODUCTION_DB_URL=url)
+            assert result.code == 0, result.err
+            assert written not in result.out + result.err
+    finally:
+        world.sql(f"DROP ROLE {name}")

@@ -136,3 +136,41 @@ def test_yes_skips_the_question(seeded: BookingWorld) -> None:
     assert code == 0
     assert "Remove 3" not in seen
     assert appointments(seeded) == 2
+
+
+def test_a_dry_run_says_what_refers_to_the_rows_with_and_without_test_mode(seeded: BookingWorld) -> None:
+    seeded.sql(
+        "CREATE TABLE reminders (id bigserial PRIMARY KEY, row bigint REFERENCES appointments ON DELETE CASCADE)"
+    )
+    seeded.sql("CREATE TABLE invoices (id bigserial PRIMARY KEY, payer bigint REFERENCES users)")
+    seeded.sql("INSERT INTO reminders (row) SELECT id FROM appointments WHERE is_test_data")
+    seeded.sql(
+        "INSERT INTO invoices (payer) SELECT user_id FROM appointments WHERE created_at < now() - interval '60 h'"
+    )
+    expected = {"reminders (goes by cascade)": 3, "invoices (keeps its parent)": 1}
+    for test_mode in (True, False):
+        dry = cleanup(seeded, "--json", test_mode=test_mode).json()
+        assert (dry["plan"] is None) is not test_mode
+        assert dry["rows"] == {"appointments": 3, "users": 3}
+        assert dry["effects"] == expected
+    shown = cleanup(seeded, test_mode=False).out
+    assert "3: reminders (goes by cascade)" in shown
+    assert "1: invoices (keeps its parent)" in shown
+
+
+def test_a_dry_run_needs_no_schema_of_ours_to_say_so(seeded: BookingWorld) -> None:
+    seeded.sql("DROP SCHEMA prodtest CASCADE")
+    seeded.sql(
+        "CREATE TABLE reminders (id bigserial PRIMARY KEY, row bigint REFERENCES appointments ON DELETE SET NULL)"
+    )
+    seeded.sql("INSERT INTO reminders (row) SELECT id FROM appointments WHERE is_test_data")
+    assert cleanup(seeded, "--json").json()["effects"] == {"reminders (would be set null)": 3}
+
+
+def test_a_limited_dry_run_shows_what_a_limited_live_run_removes(seeded: BookingWorld) -> None:
+    unstored = cleanup(seeded, "--limit", "2", "--json", test_mode=False).json()
+    stored = cleanup(seeded, "--max-delete", "2", "--json").json()
+    assert unstored["rows"] == stored["rows"] == {"appointments": 2}
+    assert unstored["left_for_later"] == stored["left_for_later"] == 4
+    live = cleanup(seeded, "--no-dry-run", "--limit", "2", "--json").json()
+    assert live["deleted"] == {"appointments": 2}
