@@ -105,10 +105,13 @@ def application_line(settings: Settings) -> Line:
     import httpx
 
     url = str(settings.test_url)
-    key = {"X-API-Key": settings.api_key.get_secret_value()} if settings.api_key else {}
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    if not (key.isascii() and key.isprintable()):
+        return failed("application", "PRODUCTION_API_KEY holds what no header can carry", "correct it")
+    headers = {"X-API-Key": key} if key else {}
     try:
         # A redirection is not followed: the key is for this address alone.
-        status = httpx.get(f"{url}/healthz", headers=key, timeout=settings.request_timeout).status_code
+        status = httpx.get(f"{url}/healthz", headers=headers, timeout=settings.request_timeout).status_code
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = type(error).__name__
         return failed(

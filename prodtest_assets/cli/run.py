@@ -67,8 +67,9 @@ def _require_an_application(settings: Settings, *, asks: bool) -> None:
     if not asks:
         return
     line = application_line(settings)
-    if line.exit_code == Unreachable.exit_code:
-        raise Unreachable(line.text)
+    for reason in (Unreachable, ConfigurationError):
+        if line.exit_code == reason.exit_code:
+            raise reason(line.text)
     if line.level is not Level.PASS:
         say(line.text)
 

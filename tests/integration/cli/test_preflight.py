@@ -200,6 +200,16 @@ def test_what_the_application_answers_decides_what_to_do(
     assert "secret-key" not in result.out + result.err
 
 
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "two\nlines"])
+def test_a_key_that_no_header_can_carry_is_a_wrong_setting(world: BookingWorld, key: str) -> None:
+    settings = {"PRODUCTION_DB_TEST_MODE": "true", "PRODUCTION_TEST_URL": "http://127.0.0.1:1"}
+    for name in ("preflight", "run"):
+        result = prodtest(name, PRODUCTION_DB_URL=world.url, PRODUCTION_API_KEY=key, **settings)
+        assert result.code == 2
+        assert "PRODUCTION_API_KEY" in result.complaint
+        assert key not in result.out + result.err
+
+
 def test_a_suite_or_a_script_that_is_missing_fails(world: BookingWorld, tmp_path: Path) -> None:
     (tmp_path / "script.toml").write_text("[[answer]]\nnonsense = 1\n")
     found = check(world, PRODTEST_SUITE="/nowhere", PRODTEST_CALL_SCRIPT=str(tmp_path / "script.toml"))
