@@ -96,15 +96,19 @@ def _comes_up(children: Children, web: Child, port: int) -> bool:
         if web.has_ended and not is_free(port):
             return False
         children.check()
-        missing = _what_keeps_it(port)
+        missing = _what_keeps_it(port, web.log.parent)
         if not missing:
             return True
         time.sleep(_POLL_SECONDS)
     raise ProdtestError(f"Dagster's web UI was not ready within {_SECONDS_TO_START:.0f} s: {missing}; see {web.log}")
 
 
-def _what_keeps_it(port: int) -> str:
-    """Why the web UI does not show the definitions; empty when it does."""
+def _what_keeps_it(port: int, logs: Path) -> str:
+    """Why the web UI does not show the definitions yet; empty when it does.
+
+    Raises:
+        ProdtestError: it never will.
+    """
     connection = http.client.HTTPConnection(HOST, port, timeout=10)
     try:
         body = json.dumps({"query": _LOCATIONS})
@@ -116,6 +120,8 @@ def _what_keeps_it(port: int) -> str:
         connection.close()
     for entry in entries:
         found = entry["locationOrLoadError"] or {}
+        if entry["loadStatus"] == "LOADED" and "DagsterUserCodeLoadError" in found.get("message", ""):
+            raise ProdtestError(f"the definitions cannot be loaded; {logs / 'code-server.log'} says why")
         if entry["loadStatus"] != "LOADED" or found.get("__typename") != "RepositoryLocation":
             return f"the definitions are not loaded: {str(found.get('message', 'still loading')).splitlines()[0]}"
     return "" if entries else "it knows no code location"
