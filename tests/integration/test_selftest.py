@@ -24,6 +24,8 @@ from prodtest_assets.testdata.proof import customer_fingerprints
 from prodtest_assets.testdata.protect import Protection, protect, unprotect
 from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import command, environment, prodtest
+from tests.left_out import needs_debian_package
+from tests.packaged_postgres import PACKAGED, packaged_binaries
 
 TEST_MODE = {"PRODUCTION_DB_TEST_MODE": "true"}
 # Those of this machine, one per major version.
@@ -55,11 +57,27 @@ def test_the_embedded_version_is_among_those_that_are_tried():
 
 @pytest.mark.parametrize("server", sorted(INSTALLED), indirect=True, ids=lambda major: f"PostgreSQL {major}")
 def test_every_promise_is_kept(server, record_property):
-    url = server.url("postgres")
     started = time.monotonic()
+    keeps_every_promise(server)
+    record_property("seconds", round(time.monotonic() - started, 1))
+
+
+@pytest.mark.soak
+@needs_debian_package("npm")
+@pytest.mark.parametrize("major", PACKAGED, ids=lambda major: f"PostgreSQL {major}")
+def test_every_promise_is_kept_on_the_versions_that_packages_offer(server_directory, record_property, major):
+    with private_postgres(server_directory, binaries=packaged_binaries(major)) as running:
+        with psycopg.connect(running.url("postgres")) as connection:
+            assert connection.info.server_version // 10_000 == major
+        started = time.monotonic()
+        keeps_every_promise(running)
+    record_property("seconds", round(time.monotonic() - started, 1))
+
+
+def keeps_every_promise(server: PostgresServer) -> None:
+    url = server.url("postgres")
     result = prodtest("selftest", "--json", "--db-url", url, **TEST_MODE)
     report = result.json()
-    record_property("seconds", round(time.monotonic() - started, 1))
     assert (result.code, result.err) == (0, "")
     assert {found["outcome"] for found in report["results"]} == {"kept"}
     assert len(report["results"]) == len(all_promises())
