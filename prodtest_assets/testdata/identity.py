@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from prodtest_assets.errors import ConfigurationError
 
-FICTION_PATTERN = "(?!8(00|22|33|44|55|66|77|88))[2-9][0-8][0-9]55501[0-9]{2}|8005550199"
+# Groups that capture nothing, since PostgreSQL matches those twice as fast.
+FICTION_PATTERN = "(?!8(?:00|22|33|44|55|66|77|88))[2-9][0-8][0-9]55501[0-9]{2}|8005550199"
 _WIDEST_RANGE = 100_000
 # Ranges that PRODTEST_RESERVED_NUMBERS may call by name, both ends included.
 NAMED_RANGES = {
@@ -60,7 +61,7 @@ class ReservedNumbers:
             by Python and PostgreSQL.
     """
 
-    pattern: str = f"^({FICTION_PATTERN})$"
+    pattern: str = f"^(?:{FICTION_PATTERN})$"
 
     @classmethod
     def with_ranges(cls, ranges: Sequence[str]) -> "ReservedNumbers":
@@ -74,7 +75,7 @@ class ReservedNumbers:
             ConfigurationError: a range is not of that form, or so wide that customers may live in it.
         """
         spelled_out = [part for text in ranges for part in NAMED_RANGES.get(text.lower(), (text,))]
-        return cls(f"^({'|'.join([FICTION_PATTERN, *map(_range_pattern, spelled_out)])})$")
+        return cls(f"^(?:{'|'.join([FICTION_PATTERN, *map(_range_pattern, spelled_out)])})$")
 
     def covers(self, number: str) -> bool:
         """Whether `number`, in any spelling, is reserved for tests."""
@@ -133,4 +134,4 @@ def _between(low: str, high: str) -> str:
     if int(high[0]) - int(low[0]) > 1:
         parts.append(f"[{int(low[0]) + 1}-{int(high[0]) - 1}]" + (f"[0-9]{{{rest}}}" if rest else ""))
     parts.append(high[0] + _between("0" * rest, high[1:]))
-    return f"({'|'.join(parts)})"
+    return f"(?:{'|'.join(parts)})"

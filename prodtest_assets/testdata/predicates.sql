@@ -47,31 +47,72 @@ archived_booking AS (
 -- name: judged_appointments
 -- Every marked row and every unmarked row that a call provably made, with one verdict each:
 -- held, live, named, call, suspect, stale, future, young.
+{known}, {judged_known}
+
+-- name: known
+-- These rows, and how many rows each of their owners has. LATERAL keeps to the indexes: what this reads grows with the
+-- test rows, never with the customers'.
 known AS MATERIALIZED (
     SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
-           a.google_event_id, l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, a.created_at) AS aged_from
+           a.google_event_id, l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, a.created_at) AS aged_from, 1 AS alike
     FROM public.appointments a LEFT JOIN ledger l ON l.appointment_id = a.id
     WHERE a.is_test_data {only_appointments}
     UNION ALL
     SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
-           a.google_event_id, l.call_sid, l.run_id, l.run_state, l.opened_at
+           a.google_event_id, l.call_sid, l.run_id, l.run_state, l.opened_at, 1
     FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id
     WHERE NOT a.is_test_data {only_appointments}
 ),
+booked AS (
+    SELECT k.user_id, k.proven, bookings.present, bookings.unmarked
+    FROM (SELECT user_id, count(*) FILTER (WHERE NOT is_test_data) AS proven FROM known GROUP BY user_id) k
+    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
+                        FROM public.appointments a WHERE a.user_id = k.user_id) bookings
+)
+
+-- name: known_alike
+-- The same for counting. Marked rows of one user on the same side of the cutoff, of which nothing is known one by one,
+-- have the same verdict: they stand as one row with their number.
+single AS MATERIALIZED (
+    SELECT l.appointment_id AS id FROM ledger l WHERE l.appointment_id IS NOT NULL
+    UNION SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.appointments'::regclass
+    UNION SELECT unnest({named})
+),
+known AS MATERIALIZED (
+    SELECT NULL::bigint AS id, a.user_id, min(a.created_at) AS created_at, true AS is_test_data, NULL::text AS call_sid,
+           NULL::uuid AS run_id, NULL::text AS run_state, min(a.created_at) AS aged_from, count(*)::int AS alike
+    FROM public.appointments a WHERE a.is_test_data AND a.id NOT IN (SELECT s.id FROM single s)
+    GROUP BY a.user_id, a.created_at < {cutoff}
+    UNION ALL
+    SELECT a.id, a.user_id, a.created_at, a.is_test_data, l.call_sid, l.run_id, l.run_state,
+           coalesce(l.opened_at, a.created_at), 1
+    FROM single s JOIN public.appointments a ON a.id = s.id LEFT JOIN ledger l ON l.appointment_id = a.id
+    WHERE a.is_test_data OR l.appointment_id IS NOT NULL
+),
+booked AS (
+    -- All marked rows are known, so the others are the rest: the index of the owners answers without the table.
+    SELECT user_id, sum(proven) AS proven, sum(present) AS present, sum(present) - sum(marked) AS unmarked
+    FROM (SELECT k.user_id, 0 AS present, CASE WHEN k.is_test_data THEN k.alike ELSE 0 END AS marked,
+                 (NOT k.is_test_data)::int AS proven FROM known k
+          UNION ALL
+          SELECT a.user_id, count(*)::int, 0, 0 FROM public.appointments a
+          WHERE a.user_id = ANY (ARRAY(SELECT k.user_id FROM known k)) GROUP BY a.user_id) every
+    GROUP BY user_id
+)
+
+-- name: judged_known
+-- The verdict on each row of known.
 owner AS MATERIALIZED (
-    -- LATERAL keeps to the indexes: what this reads grows with the test rows, never with the customers'.
     SELECT u.id, u.mobile, u.digits, u.created_at, {reserved_digits:u.digits} AS has_reserved_number,
            u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
            u.digits IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
-           bookings.present, bookings.unmarked, bookings.unmarked > k.proven AS has_customer_rows,
+           b.present, b.unmarked, b.unmarked > b.proven AS has_customer_rows,
            u.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
                AS is_of_live_run
-    FROM (SELECT user_id, count(*) FILTER (WHERE NOT is_test_data) AS proven FROM known GROUP BY user_id) k
+    FROM booked b
     CROSS JOIN LATERAL (SELECT id, full_name, mobile, created_at, {digits:mobile} AS digits FROM public.users
-                        WHERE id = k.user_id OFFSET 0) u
-    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
-                        FROM public.appointments a WHERE a.user_id = k.user_id) bookings
+                        WHERE id = b.user_id OFFSET 0) u
 ),
 judged AS MATERIALIZED (
     SELECT k.*, o.mobile, o.created_at AS owner_created_at, o.has_reserved_number,
@@ -92,46 +133,41 @@ judged AS MATERIALIZED (
 )
 
 -- name: everybody
--- Who has or may have test rows; where users are given, these are looked at instead.
-SELECT user_id AS id FROM known
-UNION SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL
+-- Who may be a test user beside the owners of known rows; where users are given, these are looked at instead.
+SELECT l.user_id AS id FROM ledger l WHERE l.user_id IS NOT NULL
 UNION SELECT u.id FROM public.users u WHERE {reserved:u.mobile}
 UNION SELECT unnest({named_users})
 
 -- name: judged_users
 -- Every user who is or may be a test user, with the rows that would stay behind and one verdict:
 -- in_use, suspect, held, open_call, live, named, call, stale, young. Needs judged_appointments.
-candidate AS MATERIALIZED ({everybody}),
 judged_of_user AS MATERIALIZED (
-    SELECT user_id, count(*) FILTER (WHERE verdict = ANY ({scopes})) AS going,
+    SELECT user_id, sum(alike) FILTER (WHERE verdict = ANY ({scopes})) AS going,
            count(*) FILTER (WHERE NOT is_test_data) AS proven
     FROM judged GROUP BY user_id
 ),
-calls AS MATERIALIZED (
-    SELECT l.user_id, min(l.opened_at) AS first_opened_at, bool_or(l.run_state IN ('mine', 'dead')) AS in_reach,
-           bool_or(l.run_state = 'live') AS is_live, bool_or(l.run_id IN (SELECT e.run_id FROM exempt e)) AS is_exempt
-    FROM ledger l WHERE l.user_id IN (SELECT id FROM candidate) GROUP BY l.user_id
-),
-person AS (
+person AS MATERIALIZED (
     SELECT id, mobile, digits, created_at, has_reserved_number, present, unmarked FROM owner
-    WHERE id IN (SELECT id FROM candidate)
     UNION ALL
     SELECT u.id, u.mobile, u.digits, u.created_at, {reserved_digits:u.digits}, bookings.present, bookings.unmarked
-    FROM (SELECT id FROM candidate EXCEPT SELECT id FROM owner) c
+    FROM (SELECT id FROM ({everybody}) every EXCEPT SELECT id FROM owner) c
     CROSS JOIN LATERAL (SELECT id, mobile, created_at, {digits:mobile} AS digits FROM public.users
                         WHERE id = c.id OFFSET 0) u
     CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
                         FROM public.appointments a WHERE a.user_id = c.id) bookings
 ),
-tenant AS MATERIALIZED (
+calls AS MATERIALIZED (
+    SELECT l.user_id, min(l.opened_at) AS first_opened_at, bool_or(l.run_state IN ('mine', 'dead')) AS in_reach,
+           bool_or(l.run_state = 'live') AS is_live, bool_or(l.run_id IN (SELECT e.run_id FROM exempt e)) AS is_exempt
+    FROM ledger l WHERE l.user_id IN (SELECT id FROM person) GROUP BY l.user_id
+),
+tenant AS (
     SELECT p.*, p.present - coalesce(j.going, 0) AS staying, p.unmarked - coalesce(j.proven, 0) AS customers,
            c.user_id IS NOT NULL AS is_ledgered, c.first_opened_at, coalesce(c.in_reach, false) AS in_reach,
-           coalesce(c.is_live, false) AS is_live, coalesce(c.is_exempt, false) AS is_exempt,
-           archived.row_id IS NOT NULL AS has_archived_rows
+           coalesce(c.is_live, false) AS is_live, coalesce(c.is_exempt, false) AS is_exempt
     FROM person p
     LEFT JOIN judged_of_user j ON j.user_id = p.id
     LEFT JOIN calls c ON c.user_id = p.id
-    LEFT JOIN LATERAL (SELECT b.row_id FROM archived_booking b WHERE b.user_id = p.id LIMIT 1) archived ON true
 ),
 judged_user AS MATERIALIZED (
     SELECT t.*,
@@ -142,7 +178,8 @@ judged_user AS MATERIALIZED (
                     THEN 'open_call'
                 WHEN t.is_live THEN 'live'
                 WHEN t.id = ANY ({named_users}) AND t.has_reserved_number THEN 'named'
-                WHEN NOT t.is_ledgered AND NOT (t.has_reserved_number AND (t.present > 0 OR t.has_archived_rows))
+                WHEN NOT t.is_ledgered AND NOT (t.has_reserved_number AND (t.present > 0 OR (
+                         SELECT true FROM archived_booking b WHERE b.user_id = t.id LIMIT 1) IS NOT NULL))
                     THEN 'suspect'
                 WHEN t.in_reach THEN 'call'
                 WHEN coalesce(t.first_opened_at, t.created_at) < {cutoff} THEN 'stale'

@@ -51,33 +51,39 @@ FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory
 WHERE mark.attrelid = to_regclass('public.appointments') AND mark.attname = 'is_test_data' AND NOT mark.attisdropped
 
 -- name: figures
--- Everything that is counted in rows, in one pass over the test rows.
-WITH {sources}, {judged_appointments}, {judged_users},
-marked AS (
-    SELECT *, now() - created_at AS age, cancelled_at IS NOT NULL OR status = 'cancelled' AS is_cancelled
-    FROM judged WHERE is_test_data
+-- Everything that is counted in rows. Totals need no verdict; verdicts are counted over rows that are alike.
+WITH {sources}, {known_alike}, {judged_known}, {judged_users},
+hours AS (
+    -- A row exactly one hour old is in hour 1; hours below 0 are in the future.
+    SELECT (extract(epoch FROM now() - date_bin('1 hour', created_at - interval '1 microsecond', now())) / 3600)::int - 1 AS hour,
+           count(*) AS total, count(*) FILTER (WHERE cancelled_at IS NOT NULL OR status = 'cancelled') AS cancelled,
+           min(created_at) AS oldest, max(created_at) AS newest
+    FROM public.appointments WHERE is_test_data
+    GROUP BY date_bin('1 hour', created_at - interval '1 microsecond', now())
 ),
 totals AS (
-    SELECT count(*) AS total, count(*) FILTER (WHERE NOT is_cancelled) AS active,
-           count(*) FILTER (WHERE is_cancelled) AS cancelled, min(created_at) AS oldest, max(created_at) AS newest,
-           count(*) FILTER (WHERE age >= '0' AND age < '1 hour') AS under_1,
-           count(*) FILTER (WHERE age >= '1 hour' AND age < '6 hours') AS under_6,
-           count(*) FILTER (WHERE age >= '6 hours' AND age < '12 hours') AS under_12,
-           count(*) FILTER (WHERE age >= '12 hours' AND age < '24 hours') AS under_24,
-           count(*) FILTER (WHERE age >= '24 hours' AND age < '48 hours') AS under_48,
-           count(*) FILTER (WHERE age >= '48 hours' AND age < '72 hours') AS under_72,
-           count(*) FILTER (WHERE age >= '72 hours') AS over_72, count(*) FILTER (WHERE age < '0') AS future,
-           count(*) FILTER (WHERE verdict IN ('stale', 'call') AND aged_from < {cutoff}) AS stale_eligible,
-           count(*) FILTER (WHERE verdict = 'suspect') AS stale_suspect,
-           count(*) FILTER (WHERE verdict = 'held' AND aged_from < {cutoff}) AS stale_held
-    FROM marked
+    SELECT coalesce(sum(total), 0)::bigint AS total, coalesce(sum(total - cancelled), 0)::bigint AS active,
+           coalesce(sum(cancelled), 0)::bigint AS cancelled, min(oldest) AS oldest, max(newest) AS newest,
+           coalesce(sum(total) FILTER (WHERE hour < 0), 0)::bigint AS future,
+           coalesce(sum(total) FILTER (WHERE hour = 0), 0)::bigint AS under_1,
+           coalesce(sum(total) FILTER (WHERE hour BETWEEN 1 AND 5), 0)::bigint AS under_6,
+           coalesce(sum(total) FILTER (WHERE hour BETWEEN 6 AND 11), 0)::bigint AS under_12,
+           coalesce(sum(total) FILTER (WHERE hour BETWEEN 12 AND 23), 0)::bigint AS under_24,
+           coalesce(sum(total) FILTER (WHERE hour BETWEEN 24 AND 47), 0)::bigint AS under_48,
+           coalesce(sum(total) FILTER (WHERE hour BETWEEN 48 AND 71), 0)::bigint AS under_72,
+           coalesce(sum(total) FILTER (WHERE hour >= 72), 0)::bigint AS over_72
+    FROM hours
 ),
 remains AS (
-    SELECT count(*) FILTER (WHERE NOT is_test_data) AS unmarked, count(*) FILTER (WHERE run_state = 'mine') AS from_this_run,
-           count(*) FILTER (WHERE verdict = 'call') AS in_reach_of_a_call,
-           count(*) FILTER (WHERE verdict IN ('stale', 'call') AND aged_from < {cutoff}
-                            OR NOT is_test_data OR run_state = 'mine') AS residue
-    FROM judged
+    SELECT coalesce(sum(alike) FILTER (WHERE is_test_data AND is_eligible), 0) AS stale_eligible,
+           coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'suspect'), 0) AS stale_suspect,
+           coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'held' AND is_old), 0) AS stale_held,
+           coalesce(sum(alike) FILTER (WHERE NOT is_test_data), 0) AS unmarked,
+           coalesce(sum(alike) FILTER (WHERE run_state = 'mine'), 0) AS from_this_run,
+           coalesce(sum(alike) FILTER (WHERE verdict = 'call'), 0) AS in_reach_of_a_call,
+           coalesce(sum(alike) FILTER (WHERE is_eligible OR NOT is_test_data OR run_state = 'mine'), 0) AS residue
+    FROM (SELECT *, aged_from < {cutoff} AS is_old, verdict IN ('stale', 'call') AND aged_from < {cutoff} AS is_eligible
+          FROM judged) j
 ),
 people AS (
     SELECT count(*) FILTER (WHERE verdict <> 'suspect' AND customers = 0) AS test_users,
@@ -85,14 +91,10 @@ people AS (
            count(*) FILTER (WHERE verdict = 'suspect') AS suspects
     FROM judged_user
 ),
-hours AS (
-    SELECT floor(extract(epoch FROM age) / 3600)::int AS hours_ago, count(*) AS count FROM marked
-    WHERE age >= '0' AND age < '24 hours' GROUP BY 1
-),
 trend AS (
     SELECT jsonb_agg(jsonb_build_object('hours_ago', h, 'hour', date_trunc('hour', now() - make_interval(hours => h)),
-                                        'count', coalesce(hours.count, 0)) ORDER BY h) AS trend
-    FROM generate_series(0, 23) AS h LEFT JOIN hours ON hours.hours_ago = h
+                                        'count', coalesce(hours.total, 0)) ORDER BY h) AS trend
+    FROM generate_series(0, 23) AS h LEFT JOIN hours ON hours.hour = h
 ),
 events AS (
     SELECT count(*) AS pending_events FROM archived_booking

@@ -16,8 +16,11 @@ _BARE = (
     "CASE WHEN translate($, '+0123456789', '') = '' THEN ltrim($, '+') ELSE regexp_replace($, '[^0-9]', '', 'g') END"
 )
 # Without the North American 1, so that every spelling of a number is the same; as `identity.digits`.
+# Most of these numbers are written the international way, which is seen at a glance.
 _DIGITS = (
-    f"CASE WHEN length({_BARE}) = 11 AND left({_BARE}, 1) = '1' THEN substr({_BARE}, 2) "
+    "CASE WHEN left($, 2) = '+1' AND length($) = 12 AND translate(substr($, 3), '0123456789', '') = '' "
+    "THEN substr($, 3) "
+    f"WHEN length({_BARE}) = 11 AND left({_BARE}, 1) = '1' THEN substr({_BARE}, 2) "
     f"WHEN length({_BARE}) = 13 AND left({_BARE}, 3) = '001' THEN substr({_BARE}, 4) ELSE {_BARE} END"
 )
 # A function whose result has changed cannot be replaced. Those that an index or a trigger needs stay.
@@ -51,7 +54,9 @@ _IN_FUNCTIONS = {
     "scopes": "v_scopes",
 }
 _IN_QUERIES = {
-    "cutoff": "coalesce(%(cutoff)s::timestamptz, now() - %(retention)s::interval)",
+    # In parentheses of its own, so that it is found out once and not for each row; hours, not days of 23 to 25 hours.
+    "cutoff": "(SELECT coalesce(%(cutoff)s::timestamptz, "
+    "now() - make_interval(secs => extract(epoch FROM %(retention)s::interval)::float)))",
     "run_id": "%(run_id)s::uuid",
     "named": "%(named)s::bigint[]",
     "named_users": "%(named_users)s::bigint[]",
@@ -109,6 +114,7 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def _narrow(block: str, restriction: str | None) -> str:
+    block = block.replace("{known}", _blocks("predicates.sql")["known"])
     if restriction == "by_id":
         return block.replace("{only_appointments}", "AND a.id = ANY (v_ids)").replace(
             "{everybody}", "SELECT unnest(v_ids) AS id"

@@ -1,13 +1,16 @@
 """Every figure of a snapshot equals an independent count done in plain SQL."""
 
 import json
+import random
+from contextlib import ExitStack
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.testdata.connection import open_database
+from prodtest_assets.testdata.ledger import RunLedger
 from prodtest_assets.testdata.models import AGE_BUCKETS, FUTURE_BUCKET, Snapshot
 from prodtest_assets.testdata.offenders import appointments_with, orphaned_users, unmarked_rows
 from prodtest_assets.testdata.snapshot import store_snapshot, stored_snapshots, take_snapshot, to_json
@@ -110,6 +113,66 @@ def test_residue_counts_a_row_once(world):
         run.finish("passed", passed=1)
         residue = snapshot_of(world, run_id=run.run_id).residue
     assert (residue.unmarked, residue.from_this_run, residue.total) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_counted_together_are_counted_as_if_each_were_judged_alone(world, seed):
+    rng = random.Random(seed)
+    with ExitStack() as at_the_end:
+        runs = [at_the_end.enter_context(world.run()) for _ in range(4)]
+        populate(world, rng, runs)
+        compare(world, runs[0].run_id)
+
+
+def compare(world: BookingWorld, mine: UUID) -> None:
+    question = {"cutoff": None, "retention": DAY, "run_id": mine, "named": [], "named_users": [], "limit": 10_000}
+    marked = world.database.rows("test_rows", older_than=None, active_only=False, **question)
+    judged = world.database.rows("judged_rows", verdicts=EVERY_VERDICT, **question)
+    snapshot = snapshot_of(world, run_id=mine)
+    old = [row for row in marked if row["aged_from"] < snapshot.cutoff]
+    eligible = {row["id"] for row in old if row["verdict"] in ("stale", "call")}
+    unmarked = {row["id"] for row in judged if not row["is_test_data"]}
+    of_this_run = {row["id"] for row in judged if row["run_id"] == mine}
+    assert snapshot.stale.eligible == len(eligible)
+    assert snapshot.stale.held == sum(row["verdict"] == "held" for row in old)
+    assert snapshot.stale.suspect == sum(row["verdict"] == "suspect" for row in marked)
+    assert (snapshot.residue.unmarked, snapshot.residue.from_this_run) == (len(unmarked), len(of_this_run))
+    assert snapshot.residue.total - snapshot.residue.orphaned == len(eligible | unmarked | of_this_run)
+    assert snapshot.total == len(marked)
+    assert {row["verdict"] for row in marked} >= {"stale", "suspect", "held", "live", "young"}
+
+
+EVERY_VERDICT = ["held", "live", "named", "call", "suspect", "stale", "future", "young"]
+
+
+def populate(world: BookingWorld, rng: random.Random, runs: list[RunLedger]) -> None:
+    """Rows of every kind, several for each user, on both sides of the cutoff; the first two runs stay alive."""
+    ages = [timedelta(hours=hours) for hours in (-3, 1, 20, 25, 60, 200)]
+    tester, suspect, customer = world.user(), world.user(mobile="+4915100000001"), world.customer(bookings=2)
+    held = world.user()
+    callers = []
+    for run in runs:
+        call = run.open_call(persona="quick", requested_start=START)
+        callers.append(world.user(mobile=call.number, name=call.name))
+        world.book(callers[-1], age=rng.choice(ages), marked=rng.random() < 0.5)
+        run.close_call(call.call_sid, completed=True, transcript=[])
+    dead, over = runs[2:]
+    rows = [
+        world.book(user, age=age, start=START + (n + 5) * DAY, cancelled=rng.random() < 0.3)
+        for user in (tester, suspect, customer, held, *callers)
+        for n, age in enumerate(rng.choices(ages, k=6))
+    ]
+    world.sql("UPDATE prodtest.test_call SET opened_at = opened_at - %s WHERE run_id = %s", 2 * DAY, dead.run_id)
+    over.finish("passed", passed=1)
+    dead._ended.set()
+    world.kill_run(dead.run_id)
+    world.sql(
+        "INSERT INTO prodtest.hold (table_oid, row_id, until, reason, actor) "
+        "SELECT 'appointments'::regclass, unnest(%s::bigint[]), now() + interval '1 hour', 'evidence', 'qa' "
+        "UNION ALL SELECT 'users'::regclass, %s, now() + interval '1 hour', 'evidence', 'qa'",
+        rng.sample(rows, 5),
+        held,
+    )
 
 
 def test_an_orphaned_user_is_residue(world):
