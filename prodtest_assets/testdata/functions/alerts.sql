@@ -43,8 +43,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION prodtest.record_reminders(p_target text, p_now timestamptz) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- What still fails a day after it was last told is told again, all of it in one message. Who has not yet received the
--- last message about it needs no second one.
+-- What still fails a day after it was last told is told again, all of it in one message. While a message about it waits
+-- that no channel has taken, a second one helps nobody.
 DECLARE
     v_now timestamptz := coalesce(p_now, clock_timestamp());
     v_message uuid;
@@ -55,7 +55,9 @@ BEGIN
                    WHERE c.failing_since IS NOT NULL AND c.told_at <= v_now - interval '1 day'
                      AND NOT EXISTS (SELECT 1 FROM prodtest.alert a JOIN prodtest.alert_message m ON m.id = a.message_id
                                      WHERE a.cause = c.cause AND m.sent_at IS NULL
-                                       AND m.recorded_at > v_now - interval '7 days')
+                                       AND m.recorded_at > v_now - interval '7 days'
+                                       AND NOT EXISTS (SELECT 1 FROM prodtest.alert_delivery d
+                                                       WHERE d.message_id = m.id AND d.delivered_at IS NOT NULL))
                    ORDER BY c.cause FOR UPDATE LOOP
         v_message := coalesce(v_message, prodtest.open_message(p_target, 'reminder', NULL, v_now));
         INSERT INTO prodtest.alert (message_id, cause, kind, failing_since, day, details)

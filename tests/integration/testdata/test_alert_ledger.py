@@ -151,6 +151,14 @@ def test_nobody_is_reminded_of_what_they_have_not_heard_or_what_is_over(world):
     assert remind(world, NOON + 3 * DAY) == 0
 
 
+def test_a_channel_that_is_broken_for_days_keeps_no_reminder_from_the_others(world):
+    record(world, found("a", NOON))
+    assert take(world, of=("chat", "broken")) == "failing: a"
+    assert remind(world, NOON + DAY) == 1
+    assert take(world, NOON + DAY, of=("chat", "broken")) == "reminder: a"
+    assert take(world, NOON + DAY, channel="broken", of=("chat", "broken")) == "failing: a"
+
+
 def test_what_nobody_took_for_a_week_gives_way_to_a_reminder_of_what_still_fails(world):
     record(world, found("over", NOON), found("lasting", NOON))
     record(world, found("over", NOON + HOUR, failed=False))
