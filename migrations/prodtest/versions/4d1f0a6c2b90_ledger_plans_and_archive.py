@@ -246,7 +246,7 @@ def downgrade() -> None:
         $$;
         DROP TABLE prodtest.heartbeat, prodtest.alert_delivery, prodtest.alert, prodtest.alert_message,
             prodtest.alert_cause, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
-            prodtest.archived_row, prodtest.cleanup_run,
-            prodtest.plan_batch, prodtest.plan_part, prodtest.plan, prodtest.snapshot, prodtest.test_call, prodtest.test_run;
+            prodtest.archived_row, prodtest.cleanup_run, prodtest.plan_batch, prodtest.plan_part, prodtest.plan,
+            prodtest.snapshot, prodtest.free_name, prodtest.test_call, prodtest.test_run;
         COMMENT ON SCHEMA prodtest IS NULL;
     """)
