@@ -45,6 +45,11 @@ def leave_an_event(world: BookingWorld) -> None:
     prodtest("cleanup", "--no-dry-run", "--db-url", world.url, PRODUCTION_DB_TEST_MODE="true")
 
 
+def leave_a_silent_sensor(world: BookingWorld) -> None:
+    world.sql("SELECT prodtest.sensor_beat('stale_test_data_sensor')")
+    world.sql("UPDATE prodtest.heartbeat SET beat_at = beat_at - interval '11 minutes'")
+
+
 def test_a_clean_database_passes_and_a_fresh_row_does_no_harm(world: BookingWorld) -> None:
     world.customer()
     world.book()
@@ -59,8 +64,9 @@ def test_a_clean_database_passes_and_a_fresh_row_does_no_harm(world: BookingWorl
         (leave_an_unmarked_row, "no_unmarked_test_rows"),
         (leave_an_orphan, "no_orphaned_test_users"),
         (leave_an_event, "no_orphaned_calendar_events"),
+        (leave_a_silent_sensor, "sensors_are_alive"),
     ],
-    ids=["stale", "unmarked", "orphaned", "event"],
+    ids=["stale", "unmarked", "orphaned", "event", "sensor"],
 )
 def test_each_kind_of_residue_is_red_and_fails_only_with_strict(world: BookingWorld, leave, name: str) -> None:
     leave(world)
@@ -68,7 +74,9 @@ def test_each_kind_of_residue_is_red_and_fails_only_with_strict(world: BookingWo
     assert verify(world).code == 0
     strict = verify(world, "--strict")
     assert (strict.code, strict.err) == (1, "")
-    assert "do: prodtest cleanup --no-dry-run" in strict.out
+    assert (
+        f"do: {'dagster-daemon run' if name == 'sensors_are_alive' else 'prodtest cleanup --no-dry-run'}" in strict.out
+    )
 
 
 def test_what_verify_recommends_turns_it_green(world: BookingWorld) -> None:
