@@ -46,9 +46,9 @@ def dev(port: int | None, faults: tuple[str, ...], fresh: bool, as_json: bool) -
 
         try:
             with dev_session(port, faults, fresh=fresh) as session:
-                show_json(_document(session)) if as_json else _introduce(session)
                 is_up = True
                 try:
+                    show_json(_document(session)) if as_json else _introduce(session)
                     session.stay()
                 finally:
                     say("stopping")
