@@ -79,10 +79,13 @@ single AS MATERIALIZED (
     UNION SELECT unnest({named})
 ),
 known AS MATERIALIZED (
-    SELECT NULL::bigint AS id, a.user_id, min(a.created_at) AS created_at, true AS is_test_data, NULL::text AS call_sid,
-           NULL::uuid AS run_id, NULL::text AS run_state, min(a.created_at) AS aged_from, count(*)::int AS alike
-    FROM public.appointments a WHERE a.is_test_data AND a.id NOT IN (SELECT s.id FROM single s)
-    GROUP BY a.user_id, a.created_at < {cutoff}
+    SELECT NULL::bigint AS id, g.user_id, side.created_at, true AS is_test_data, NULL::text AS call_sid,
+           NULL::uuid AS run_id, NULL::text AS run_state, side.created_at AS aged_from, side.alike
+    FROM (SELECT a.user_id, min(a.created_at) AS oldest, max(a.created_at) AS newest, count(*)::int AS rows,
+                 (count(*) FILTER (WHERE a.created_at < {cutoff}))::int AS old
+          FROM public.appointments a WHERE a.is_test_data AND a.id NOT IN (SELECT s.id FROM single s) GROUP BY a.user_id) g
+    CROSS JOIN LATERAL (VALUES (g.oldest, g.old), (g.newest, g.rows - g.old)) AS side(created_at, alike)
+    WHERE side.alike > 0
     UNION ALL
     SELECT a.id, a.user_id, a.created_at, a.is_test_data, l.call_sid, l.run_id, l.run_state,
            coalesce(l.opened_at, a.created_at), 1
@@ -107,9 +110,10 @@ owner AS MATERIALIZED (
            u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
            u.digits IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
            b.present, b.unmarked, b.unmarked > b.proven AS has_customer_rows,
-           u.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
+           EXISTS (SELECT 1 FROM ledger l WHERE l.run_state = 'live') AND (
+               u.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
-               AS is_of_live_run
+           ) AS is_of_live_run
     FROM booked b
     CROSS JOIN LATERAL (SELECT id, full_name, mobile, created_at, {digits:mobile} AS digits FROM public.users
                         WHERE id = b.user_id OFFSET 0) u
