@@ -124,7 +124,7 @@ def _clean(url: str, on_progress: OnProgress | None) -> dict[str, Any]:
 def _peak_memory_bytes() -> int:
     """Of this program alone: what getrusage says begins, on Linux, with the peak of the process that started it.
 
-    Linux: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html; elsewhere getrusage, which on macOS counts bytes.
+    Linux: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html; elsewhere getrusage, on macOS in bytes.
     """
     status = Path("/proc/self/status")
     if status.exists():
