@@ -4,9 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import click
+
+from prodtest_assets.reports.words import instant as instant
 
 
 def show(text: str = "") -> None:
@@ -77,11 +78,6 @@ def mark(passed: bool | None) -> str:
     except UnicodeEncodeError:
         sign = word
     return click.style(sign, fg=colour)
-
-
-def instant(moment: datetime | None) -> str:
-    """A moment for people, in UTC to the second: `2026-11-23 14:00:05 UTC`."""
-    return "none" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def counted(number: int, thing: str) -> str:

@@ -7,10 +7,8 @@ from typing import Any
 import dagster as dg
 
 from prodtest_assets.defs.lineage import runbook
+from prodtest_assets.reports.words import size as size
 from prodtest_assets.testdata.models import Offenders
-
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
-_STEP = 1024
 
 
 def none_left(
@@ -80,16 +78,6 @@ def shown(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     return "" if value is None else str(value)
-
-
-def size(number: int | None) -> str:
-    """Bytes as people read them: `12.3 MB`."""
-    if number is None:
-        return "unknown"
-    amount, unit = float(number), 0
-    while amount >= _STEP and unit < len(_UNITS) - 1:
-        amount, unit = amount / _STEP, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{number} bytes"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -90,6 +90,8 @@ def test_the_commands_work_as_the_protected_role(world, names):
     live = prodtest("cleanup", "--no-dry-run", "--json", **settings)
     assert live.code == 0, live.err
     assert prodtest("snapshot", "--json", **settings).json()["summary"]["total_test_appointments"] == 0
+    assert prodtest("export", "--format", "html", **settings).code == 0
+    assert prodtest("list", "--json", **settings).json()["total"] == 0
     cleanup_id = prodtest("cleanups", "--json", **settings).json()["cleanups"][0]["id"]
     assert prodtest("undo", cleanup_id, "--json", **settings).code == 0
     assert world.sql("SELECT count(*) AS n FROM appointments WHERE is_test_data") == [{"n": 3}]
