@@ -6,7 +6,8 @@ import click
 
 from prodtest_assets.cli import options
 from prodtest_assets.cli.output import counted, instant, mark, show, show_json, show_table
-from prodtest_assets.testdata.models import Check, Snapshot
+from prodtest_assets.testdata.models import Snapshot
+from prodtest_assets.testdata.report_models import Check
 
 
 @click.command()

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from prodtest_assets.testdata.models import FUTURE_BUCKET, Alert, Check, Snapshot
+from prodtest_assets.testdata.models import FUTURE_BUCKET, Alert, Snapshot
+from prodtest_assets.testdata.report_models import Check
 
 SILENT_SENSOR = timedelta(minutes=10)
 """A sensor whose last heartbeat is older than this does not watch any more; they tick every minute or so."""

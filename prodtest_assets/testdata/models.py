@@ -75,29 +75,6 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Something that should be none, as a snapshot shows it.
-
-    Attributes:
-        name: of the asset check that asserts the same.
-        count: how many there are.
-        what: they, in words.
-        do: the command that helps.
-        cleanup_helps: whether a cleanup takes them away.
-    """
-
-    name: str
-    count: int
-    what: str
-    do: str
-    cleanup_helps: bool = True
-
-    @property
-    def passed(self) -> bool:
-        return self.count == 0
-
-
-@dataclass(frozen=True, slots=True)
 class Staleness:
     """Test rows older than the retention: those that may go, are exempt, or have an owner in doubt."""
 
