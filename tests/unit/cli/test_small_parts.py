@@ -59,9 +59,9 @@ def test_every_command_can_be_imported_and_explains_itself(name: str) -> None:
 
 
 def test_a_missing_extra_is_named_with_the_command_that_installs_it() -> None:
-    require_extra(["click", "psycopg"])
+    require_extra(["click", "psycopg"], "prodtest demo")
     with pytest.raises(ConfigurationError, match=r"no_such_module: pip install 'prodtest-assets\[sandbox"):
-        require_extra(["click", "no_such_module"])
+        require_extra(["click", "no_such_module"], "prodtest demo")
 
 
 @pytest.mark.parametrize(
