@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prodtest_assets.errors import ConfigurationError
-from prodtest_assets.testdata.connection import open_database, translated_errors
+from prodtest_assets.testdata.connection import Database, open_database, translated_errors
 from prodtest_assets.testdata.identity import ReservedNumbers
 from prodtest_assets.testdata.statements import fingerprint
 
@@ -57,6 +57,12 @@ def ensure_schema(url: str, reserved: ReservedNumbers) -> MigrationReport:
     missing = [name for name in ("has_stale_index", "has_reserved_index") if not after[name]]
     notes = ("the role may not create indexes on the application's tables: everything works, slower",)
     return MigrationReport(changed=True, notes=notes if missing else ())
+
+
+def is_current(database: Database) -> bool:
+    """Whether schema `prodtest` stands in this database as this version needs it."""
+    installed = database.row("installed_fingerprint")["fingerprint"] if database.has_schema else None
+    return bool(installed == fingerprint(database.reserved.pattern))
 
 
 def migrate_booking_tables(url: str) -> MigrationReport:

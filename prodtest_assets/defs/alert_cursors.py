@@ -5,7 +5,7 @@ twice to the ledger counts once.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +17,7 @@ _SETTLED = timedelta(minutes=1)
 _PATIENCE = timedelta(minutes=15)
 _LOOK_BACK = timedelta(days=1)
 _EVENTS = 1_000
+_NEWEST = 50
 _RUNS = 200
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -67,26 +68,46 @@ def evaluations_since(
 ) -> tuple[Sequence[dg.EventLogRecord], Cursor]:
     """Check evaluations that came after the cursor, the oldest first, and the cursor that knows them.
 
-    Before the first tick: the newest thousand.
+    Before the first tick: the newest few, and the cursor of a sensor that need not read what is older.
 
     Args:
         now: timezone-aware.
     """
-    is_first = cursor.event is None
     query = dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION, after_cursor=cursor.event)
-    records = list(_event_records(instance, query, ascending=not is_first))
-    if is_first:
-        records.reverse()
+    if cursor.event is None:
+        records = list(reversed(_event_records(instance, query, limit=_NEWEST, ascending=False)))
+        start = records[0].storage_id - 1 if records else 0
+    else:
+        records = list(_event_records(instance, query, limit=_EVENTS, ascending=True))
+        start = cursor.event
     settled = [
         record.storage_id
         for record in records
         if len(records) == _EVENTS or datetime.fromtimestamp(record.timestamp, UTC) < now - _SETTLED
     ]
-    return records, replace(cursor, event=max(settled, default=cursor.event or 0))
+    return records, replace(cursor, event=max(settled, default=start))
+
+
+def runs_of_last_words(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], records: Sequence[dg.EventLogRecord]
+) -> list[str]:
+    """The runs in which each check was last evaluated, however long ago.
+
+    Args:
+        keys: of the checks that the definitions name.
+        records: evaluations in which further ones may be, the oldest first.
+    """
+    last = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    runs = {key: execution.run_id for key, execution in last.items()}
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        if event:
+            runs[event.asset_check_evaluation_data.asset_check_key] = record.run_id
+    return list(runs.values())
 
 
 def _event_records(
-    instance: dg.DagsterInstance, query: dg.EventRecordsFilter, *, ascending: bool
+    instance: dg.DagsterInstance, query: dg.EventRecordsFilter, *, limit: int, ascending: bool
 ) -> Sequence[dg.EventLogRecord]:
     """SQLite's storage, a file for each run, asks for another kind of cursor, although it keeps these events in one."""
     # Not before a tick needs it: it brings Alembic along, which takes longer to import than everything of ours.
@@ -94,8 +115,8 @@ def _event_records(
 
     storage = instance.event_log_storage
     if isinstance(storage, SqlEventLogStorage):
-        return SqlEventLogStorage.get_event_records(storage, query, limit=_EVENTS, ascending=ascending)
-    return storage.get_event_records(query, limit=_EVENTS, ascending=ascending)
+        return SqlEventLogStorage.get_event_records(storage, query, limit=limit, ascending=ascending)
+    return storage.get_event_records(query, limit=limit, ascending=ascending)
 
 
 def runs_with_news(

@@ -15,7 +15,13 @@ from prodtest_assets.alerts.channels import Channel, channels
 from prodtest_assets.alerts.delivery import Delivery, deliver
 from prodtest_assets.alerts.message import compose
 from prodtest_assets.alerts.outage import Outage, close, tell
-from prodtest_assets.defs.alert_cursors import Cursor, evaluations_since, runs_ended_since, runs_with_news
+from prodtest_assets.defs.alert_cursors import (
+    Cursor,
+    evaluations_since,
+    runs_ended_since,
+    runs_of_last_words,
+    runs_with_news,
+)
 from prodtest_assets.defs.alert_events import findings_of, only_standing
 from prodtest_assets.defs.environment import starts_by_itself
 from prodtest_assets.defs.locations import is_of_this_location
@@ -131,7 +137,11 @@ def _red_checks(tick: _Tick, cursor: Cursor) -> tuple[list[_Batch], Cursor]:
     """What the runs say in which something was evaluated since the last tick."""
     is_first = cursor.event is None
     records, cursor = evaluations_since(tick.context.instance, cursor, tick.now)
-    run_ids = _runs_of_last_words(records) if is_first else [record.run_id for record in records]
+    run_ids = [record.run_id for record in records]
+    if is_first:
+        repository = tick.context.repository_def
+        keys = repository.asset_graph.asset_check_keys if repository else ()
+        run_ids = runs_of_last_words(tick.context.instance, keys, records)
     runs, cursor = runs_with_news(tick.context.instance, run_ids, cursor, tick.now)
     return _batches(tick, runs, only_what_stands=is_first), cursor
 
@@ -141,16 +151,6 @@ def _ended_runs(tick: _Tick, cursor: Cursor) -> tuple[list[_Batch], Cursor]:
     is_first = cursor.ended is None
     runs, cursor = runs_ended_since(tick.context.instance, cursor, tick.now)
     return _batches(tick, runs, only_what_stands=is_first), cursor
-
-
-def _runs_of_last_words(records: Sequence[dg.EventLogRecord]) -> list[str]:
-    """The runs in which each check was last evaluated."""
-    last: dict[dg.AssetCheckKey, str] = {}
-    for record in records:
-        event = record.event_log_entry.dagster_event
-        if event:
-            last[event.asset_check_evaluation_data.asset_check_key] = record.run_id
-    return list(last.values())
 
 
 def _batches(tick: _Tick, runs: Sequence[dg.RunRecord], *, only_what_stands: bool) -> list[_Batch]:

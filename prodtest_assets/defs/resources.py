@@ -8,7 +8,7 @@ from datetime import timedelta
 import dagster as dg
 
 from prodtest_assets.errors import ProdtestError
-from prodtest_assets.schema import ensure_schema
+from prodtest_assets.schema import ensure_schema, is_current
 from prodtest_assets.settings import Settings, load_settings
 from prodtest_assets.testdata.connection import Database, open_database
 from prodtest_assets.testdata.guard import WritePermit, WriteRules, authorize_writes
@@ -82,7 +82,10 @@ def writable_database(settings: Settings) -> Iterator[Writing]:
     """
     rules = write_rules(settings)
     with readable_database(settings) as database:
-        authorize_writes(database, rules)
+        permit = authorize_writes(database, rules)
+        if is_current(database):
+            yield Writing(database, permit)
+            return
     ensure_schema(_url(settings) or "", _reserved(settings))
     with readable_database(settings) as database:
         yield Writing(database, authorize_writes(database, rules))
