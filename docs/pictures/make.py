@@ -24,7 +24,7 @@ from playwright.sync_api import sync_playwright
 from psycopg.types.json import Jsonb
 from rich.console import Console
 
-from prodtest_assets.cli.demo_world import forget_settings, prepare_bookings, settings_for
+from prodtest_assets.cli.demo.world import forget_settings, prepare_bookings, settings_for
 from prodtest_assets.reports.html import page
 from prodtest_assets.reports.terminal import dashboard_view, snapshot_view
 from prodtest_assets.sandbox.postgres import private_postgres, remove_private_postgres

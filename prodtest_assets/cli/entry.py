@@ -32,10 +32,10 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 # In the order of the help page. A module is imported when its command is wanted, so that none pays for another.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "demo": "prodtest_assets.cli.demo:demo",
-        "dev": "prodtest_assets.cli.dev:dev",
+        "demo": "prodtest_assets.cli.demo.command:demo",
+        "dev": "prodtest_assets.cli.dev.command:dev",
         "migrate": "prodtest_assets.cli.migrate:migrate",
-        "preflight": "prodtest_assets.cli.preflight:preflight",
+        "preflight": "prodtest_assets.cli.preflight.command:preflight",
         "health": "prodtest_assets.cli.health:health",
         "run": "prodtest_assets.cli.run:run",
         "count": "prodtest_assets.cli.count:count",

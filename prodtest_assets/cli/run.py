@@ -8,9 +8,9 @@ from prodtest_assets.cli import options
 from prodtest_assets.cli.access import settings_for
 from prodtest_assets.cli.interruption import orderly_end
 from prodtest_assets.cli.output import say, show, show_json
-from prodtest_assets.cli.preflight import print_lines
-from prodtest_assets.cli.preflight_checks import application_line, examine
-from prodtest_assets.cli.preflight_lines import Level, Line
+from prodtest_assets.cli.preflight.checks import application_line, examine
+from prodtest_assets.cli.preflight.command import print_lines
+from prodtest_assets.cli.preflight.lines import Level, Line
 from prodtest_assets.cli.run_report import document, exit_code, print_baseline, print_report
 from prodtest_assets.cli.run_session import RunSession
 from prodtest_assets.errors import ConfigurationError, Unreachable

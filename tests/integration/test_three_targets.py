@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prodtest_assets.cli.dev_children import children
-from prodtest_assets.cli.dev_dagster import free_port, start_preparing
+from prodtest_assets.cli.dev.children import children
+from prodtest_assets.cli.dev.processes import free_port, start_preparing
 from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.connection import open_database

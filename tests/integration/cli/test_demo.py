@@ -116,7 +116,7 @@ def the_demonstration(process: subprocess.Popen[str], checkout: Path) -> int:
 
 
 def its_job(process: subprocess.Popen[str], checkout: Path) -> int:
-    return next(pid for pid, text in processes_of(checkout).items() if "demo_job_process" in text)
+    return next(pid for pid, text in processes_of(checkout).items() if "demo.job_process" in text)
 
 
 @pytest.mark.parametrize("victim", [the_demonstration, its_job])

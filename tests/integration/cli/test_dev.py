@@ -146,7 +146,7 @@ def its_parent(process: subprocess.Popen[str], checkout: Path) -> int:
 
 
 def a_keeper(process: subprocess.Popen[str], checkout: Path) -> int:
-    return next(pid for pid, text in processes_of(checkout).items() if "dev_keeper" in text and "code-server" in text)
+    return next(pid for pid, text in processes_of(checkout).items() if "dev.keeper" in text and "code-server" in text)
 
 
 @pytest.mark.parametrize("victim", [itself, its_parent, a_keeper])
@@ -183,7 +183,7 @@ def the_web_server(checkout: Path) -> int:
     return next(
         pid
         for pid, text in processes_of(checkout).items()
-        if "-m dagster_webserver" in text and "dev_keeper" not in text
+        if "-m dagster_webserver" in text and "dev.keeper" not in text
     )
 
 

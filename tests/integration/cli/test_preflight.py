@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from prodtest_assets.cli.preflight_disk import archive_line, free_disk
-from prodtest_assets.cli.preflight_lines import Level
+from prodtest_assets.cli.preflight.disk import archive_line, free_disk
+from prodtest_assets.cli.preflight.lines import Level
 from prodtest_assets.testdata.protect import Protection, protect, unprotect
 from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import Result, command, environment, prodtest

@@ -7,10 +7,10 @@ import click
 import pytest
 
 from prodtest_assets.cli.cleanup_view import exit_code
-from prodtest_assets.cli.demo import require_extra
+from prodtest_assets.cli.demo.command import require_extra
 from prodtest_assets.cli.entry import COMMANDS, prodtest
 from prodtest_assets.cli.output import counted, per_table, shown_url
-from prodtest_assets.cli.preflight_lines import Level, failed_with
+from prodtest_assets.cli.preflight.lines import Level, failed_with
 from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, CustomerProof, Scope, StopReason
 

@@ -58,7 +58,7 @@ class DemoJob:
                     [
                         sys.executable,
                         "-m",
-                        "prodtest_assets.cli.demo_job_process",
+                        "prodtest_assets.cli.demo.job_process",
                         str(os.getpid()),
                         str(report_to),
                         str(self.run_id),

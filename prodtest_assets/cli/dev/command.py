@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from prodtest_assets.cli import options
-from prodtest_assets.cli.demo import SANDBOX, require_extra
-from prodtest_assets.cli.dev_ending import FirstSignal, end_with_parent
+from prodtest_assets.cli.demo.command import SANDBOX, require_extra
+from prodtest_assets.cli.dev.ending import FirstSignal, end_with_parent
 from prodtest_assets.cli.output import say, show, show_json, show_table
 
 if TYPE_CHECKING:
-    from prodtest_assets.cli.dev_session import Session
+    from prodtest_assets.cli.dev.session import Session
 
 _WEB = ("dagster_webserver",)
 
@@ -42,7 +42,7 @@ def dev(port: int | None, faults: tuple[str, ...], fresh: bool, as_json: bool) -
     is_up = False
     with FirstSignal():
         end_with_parent()
-        from prodtest_assets.cli.dev_session import dev_session
+        from prodtest_assets.cli.dev.session import dev_session
 
         try:
             with dev_session(port, faults, fresh=fresh) as session:

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from prodtest_assets.cli.access import database_url
-from prodtest_assets.cli.demo_world import BOOKING_DATABASE, prepare_bookings, settings_for
-from prodtest_assets.cli.dev_folder import DevFolder
+from prodtest_assets.cli.demo.world import BOOKING_DATABASE, prepare_bookings, settings_for
+from prodtest_assets.cli.dev.folder import DevFolder
 from prodtest_assets.cli.output import shown_url
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.sandbox.faults import check_faults

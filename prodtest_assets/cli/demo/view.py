@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from prodtest_assets.cli.demo_figures import DemoResult, Figures, verdict
-from prodtest_assets.cli.demo_job import Message
-from prodtest_assets.cli.demo_world import World
+from prodtest_assets.cli.demo.figures import DemoResult, Figures, verdict
+from prodtest_assets.cli.demo.job import Message
+from prodtest_assets.cli.demo.world import World
 from prodtest_assets.cli.output import counted, mark, per_table, show
 
 _STEPS = {

@@ -1,6 +1,6 @@
 """Keeps one of Dagster's processes, with everything that it starts, from outliving `prodtest dev`.
 
-Started by `dev_children.py` as the head of a process group of its own. Its standard input is a pipe that the parent
+Started by `children.py` as the head of a process group of its own. Its standard input is a pipe that the parent
 holds: a line asks for an orderly end, and the pipe's end means that the parent is gone, however it went.
 """
 

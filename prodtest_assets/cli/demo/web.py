@@ -45,7 +45,7 @@ def serve(environment: Mapping[str, str], port: int, log: Path) -> None:
     """
     with log.open("ab") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "prodtest_assets.cli.demo_web", str(os.getpid()), str(port)],
+            [sys.executable, "-m", "prodtest_assets.cli.demo.web", str(os.getpid()), str(port)],
             env=dict(environment),
             cwd=environment["DAGSTER_HOME"],
             stdin=subprocess.DEVNULL,

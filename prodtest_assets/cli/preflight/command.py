@@ -8,7 +8,7 @@ import click
 
 from prodtest_assets.cli import options
 from prodtest_assets.cli.output import mark, say, show, show_json
-from prodtest_assets.cli.preflight_lines import Level, Line
+from prodtest_assets.cli.preflight.lines import Level, Line
 
 _READABLE = 20
 _UNLIMITED = 10_000
@@ -24,7 +24,7 @@ def preflight(db_url: str | None, allow_database: str | None, as_json: bool) -> 
     Each line passes, warns or fails, and says what to do. The exit code is the one of the first line that fails:
     2 for a setting, 3 for safety, 4 for something that does not answer, 1 for an application that answers wrongly.
     """
-    from prodtest_assets.cli.preflight_checks import examine
+    from prodtest_assets.cli.preflight.checks import examine
 
     lines = examine(db_url=db_url, allow_database=allow_database)
     failed = [line for line in lines if line.level is Level.FAIL]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from prodtest_assets.cli.dev_children import Child, Children
+from prodtest_assets.cli.dev.children import Child, Children
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 
 HOST = "127.0.0.1"
@@ -27,7 +27,7 @@ _LOCATIONS = (
 
 def start_preparing(children: Children, environment: Mapping[str, str], home: Path) -> Child:
     """Begin to make the tables of Dagster's storage, and to close the runs that somebody has killed."""
-    return children.start("storage", ["-m", "prodtest_assets.cli.dev_storage"], environment, home)
+    return children.start("storage", ["-m", "prodtest_assets.cli.dev.storage"], environment, home)
 
 
 def start_dagster(

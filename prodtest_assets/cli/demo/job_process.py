@@ -1,6 +1,6 @@
 """Runs the main job through Dagster and tells its parent what happens, one JSON object a line.
 
-Started by `demo_job.py` with the parent's id, the file descriptor to report to and the run's id. The environment
+Started by `job.py` with the parent's id, the file descriptor to report to and the run's id. The environment
 comes on stdin, once there is a world to work in.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prodtest_assets.cli.preflight_lines import Line, failed, passed, warned
+from prodtest_assets.cli.preflight.lines import Line, failed, passed, warned
 
 _MB = 1_000_000
 _LITTLE = 1000 * _MB

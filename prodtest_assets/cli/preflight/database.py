@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prodtest_assets.cli.preflight_disk import archive_line, free_disk
-from prodtest_assets.cli.preflight_lines import Line, failed, passed, warned
+from prodtest_assets.cli.preflight.disk import archive_line, free_disk
+from prodtest_assets.cli.preflight.lines import Line, failed, passed, warned
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.schema import MARK_REVISION
 from prodtest_assets.settings import Settings

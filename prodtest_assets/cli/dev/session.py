@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prodtest_assets.cli.dagster_home import prepare_dagster
-from prodtest_assets.cli.dev_children import Children, children
-from prodtest_assets.cli.dev_dagster import HOST, free_port, is_free, start_dagster, start_preparing
-from prodtest_assets.cli.dev_folder import only_session
-from prodtest_assets.cli.dev_world import World, own_deployment, world_of
+from prodtest_assets.cli.dev.children import Children, children
+from prodtest_assets.cli.dev.folder import only_session
+from prodtest_assets.cli.dev.processes import HOST, free_port, is_free, start_dagster, start_preparing
+from prodtest_assets.cli.dev.world import World, own_deployment, world_of
 from prodtest_assets.cli.output import say
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 from prodtest_assets.sandbox.locks import is_locked

@@ -97,7 +97,7 @@ class Children:
         log = self._logs / f"{name}.log"
         with open(log, "wb") as output:
             keeper = subprocess.Popen(
-                [sys.executable, "-m", "prodtest_assets.cli.dev_keeper", sys.executable, *command],
+                [sys.executable, "-m", "prodtest_assets.cli.dev.keeper", sys.executable, *command],
                 env=dict(environment), cwd=folder, stdin=subprocess.PIPE, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip

@@ -8,8 +8,8 @@ from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.caller.script_file import load_script
 from prodtest_assets.cli.access import booking_database, database_url, settings_for
 from prodtest_assets.cli.output import counted, shown_url
-from prodtest_assets.cli.preflight_database import database_lines
-from prodtest_assets.cli.preflight_lines import Line, failed, failed_with, passed, warned
+from prodtest_assets.cli.preflight.database import database_lines
+from prodtest_assets.cli.preflight.lines import Line, failed, failed_with, passed, warned
 from prodtest_assets.errors import ProdtestError, Unreachable
 from prodtest_assets.google_calendar import Calendar
 from prodtest_assets.settings import Settings

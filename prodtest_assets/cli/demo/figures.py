@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from prodtest_assets.cli.demo_job import JobOutcome, Message
-from prodtest_assets.cli.demo_world import World
+from prodtest_assets.cli.demo.job import JobOutcome, Message
+from prodtest_assets.cli.demo.world import World
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.cleanup.settle import abandon_run, settle_dead_runs
 from prodtest_assets.testdata.connection import open_database

@@ -15,7 +15,7 @@ from prodtest_assets.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prodtest_assets.cli.demo_figures import DemoResult
+    from prodtest_assets.cli.demo.figures import DemoResult
 
 # What the extra `sandbox` brings, by the names under which it is imported.
 SANDBOX = ("starlette", "uvicorn", "multipart", "phonenumbers", "parsedatetime")
@@ -67,11 +67,11 @@ def faults_beginning(text: str) -> list[str]:
 
 
 def _play(faults: Sequence[str], *, fresh: bool, is_quiet: bool, web_port: int | None) -> DemoResult:
-    from prodtest_assets.cli.demo_figures import Figures
-    from prodtest_assets.cli.demo_job import DemoJob
-    from prodtest_assets.cli.demo_view import DemoView
-    from prodtest_assets.cli.demo_web import require_web, serve
-    from prodtest_assets.cli.demo_world import demo_folder, demo_world, forget_settings, only_demo
+    from prodtest_assets.cli.demo.figures import Figures
+    from prodtest_assets.cli.demo.job import DemoJob
+    from prodtest_assets.cli.demo.view import DemoView
+    from prodtest_assets.cli.demo.web import require_web, serve
+    from prodtest_assets.cli.demo.world import demo_folder, demo_world, forget_settings, only_demo
 
     if web_port:
         require_web(web_port)

@@ -1,0 +1,1 @@
+"""`prodtest preflight`: the safety checklist as a program."""
