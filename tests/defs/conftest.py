@@ -18,6 +18,8 @@ from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
 from tests.booking_world import RULES, BookingWorld
+from tests.defs.alerting import Daemon, Deployment
+from tests.mailbox import MailReceiver, WebReceiver, mail_receiver, web_receiver
 
 RunSuite = Callable[..., "Ended"]
 RunJob = Callable[..., "Ended"]
@@ -186,3 +188,43 @@ def run_suite(tmp_path: Path, instance: dg.DagsterInstance, settings_of: SetSett
         )
 
     return run
+
+
+@pytest.fixture(params=["postgres_instance", "sqlite_instance"])
+def storage(request: pytest.FixtureRequest) -> dg.DagsterInstance:
+    """Each of Dagster's storages that outlives a process."""
+    found: dg.DagsterInstance = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def sqlite_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    (tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+        yield instance
+
+
+@pytest.fixture
+def web(world: BookingWorld, settings_of: SetSettings) -> Iterator[WebReceiver]:
+    """A channel that the settings name."""
+    with web_receiver() as receiver:
+        settings_of(PRODTEST_ALERT_URLS=receiver.url, PRODTEST_WEBSERVER_URL="http://127.0.0.1:3000")
+        yield receiver
+
+
+@pytest.fixture
+def mail(web: WebReceiver, settings_of: SetSettings) -> Iterator[MailReceiver]:
+    """A second channel beside the first."""
+    with mail_receiver() as receiver:
+        settings_of(PRODTEST_ALERT_URLS=f"{web.url}, {receiver.url}")
+        yield receiver
+
+
+@pytest.fixture
+def deployment(postgres_instance: dg.DagsterInstance) -> Deployment:
+    return Deployment(postgres_instance)
+
+
+@pytest.fixture
+def daemon(postgres_instance: dg.DagsterInstance) -> Daemon:
+    return Daemon(postgres_instance)

@@ -8,29 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from tests.booking_world import BookingWorld
-from tests.defs.conftest import SetSettings
-from tests.defs.test_alert_sensors import Deployment, told
-from tests.mailbox import WebReceiver, web_receiver
+from tests.defs.alerting import Deployment, told
+from tests.mailbox import WebReceiver
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Start = Callable[[int], subprocess.Popen[str]]
 _SECONDS = 150.0
-
-
-@pytest.fixture
-def deployment(postgres_instance: dg.DagsterInstance) -> Deployment:
-    return Deployment(postgres_instance)
-
-
-@pytest.fixture
-def web(world: BookingWorld, settings_of: SetSettings) -> Iterator[WebReceiver]:
-    with web_receiver() as receiver:
-        settings_of(PRODTEST_ALERT_URLS=receiver.url)
-        yield receiver
 
 
 @pytest.fixture
