@@ -44,7 +44,9 @@ FROM runs r CROSS JOIN LATERAL (
 """
 _MORE_EVENTS: LiteralString = """
 INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
-SELECT c.id, replace(e.event, e.run_id, c.id), e.dagster_event_type, e.timestamp - c.ago, e.step_key, e.asset_key,
+SELECT c.id, jsonb_set(replace(e.event, e.run_id, c.id)::jsonb, '{timestamp}',
+                       to_jsonb((e.event::jsonb ->> 'timestamp')::float - extract(epoch FROM c.ago)))::text,
+       e.dagster_event_type, e.timestamp - c.ago, e.step_key, e.asset_key,
        e.partition
 FROM event_logs e CROSS JOIN LATERAL (
     SELECT md5(e.run_id || n)::uuid::text AS id, make_interval(days => 2, secs => n) AS ago
