@@ -26,6 +26,7 @@ def _away_from_any_env_file(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the long forms: more kills, races, faults and rows")
+    parser.addoption("--pictures", action="store_true", help="let the browser tests renew docs/pictures")
 
 
 def pytest_configure(config: pytest.Config) -> None:

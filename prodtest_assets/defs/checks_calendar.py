@@ -8,7 +8,7 @@ from prodtest_assets.calendar_audit import CalendarAudit, Kind, audit_calendar
 from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.defs.booking_tables import CALENDAR_EVENTS
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
-from prodtest_assets.defs.metadata import markdown_table, not_measured
+from prodtest_assets.defs.metadata import markdown_table, not_measured, repair
 from prodtest_assets.defs.resources import BookingDatabase
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.testdata.offenders import pending_events
@@ -48,7 +48,7 @@ def _result(audit: CalendarAudit) -> dg.AssetCheckResult:
         passed=not audit.findings,
         severity=dg.AssetCheckSeverity.ERROR if left or not audit.findings else dg.AssetCheckSeverity.WARN,
         description=found or f"no {Kind.LEFT_BEHIND}, and {audit.compared} events fit their appointments",
-        metadata=_metadata(audit) | ({"repair": dg.MetadataValue.md(f"`{_FIX}`")} if left else {}),
+        metadata=_metadata(audit) | (repair(_FIX, "orphaned-calendar-events") if left else {}),
     )
 
 

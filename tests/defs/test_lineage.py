@@ -169,7 +169,7 @@ def test_what_is_shown_of_a_red_check_holds_no_number(run_job: RunJob, world: Bo
     assert masked_number(number) in shown["sample"]
     assert number not in str(shown)
     assert (shown["count"], shown["truncated"]) == (1, False)
-    assert shown["repair"] == "`prodtest cleanup --no-dry-run`"
+    assert shown["repair"] == "prodtest cleanup --no-dry-run"
     assert shown["runbook"] == "docs/operations.md#unmarked-rows"
 
 
