@@ -62,7 +62,7 @@ def test_a_person_finds_everything_launches_the_job_and_sees_which_check_is_red(
             name: ui.history("booking/appointments", name) for name in ("no_unmarked_test_rows", "no_stale_test_rows")
         }
         assert history == {"no_unmarked_test_rows": ["Failed", "Passed"], "no_stale_test_rows": ["Passed", "Passed"]}
-        assert ui.history("booking_flow_results", "test_appointment_data_accuracy") == ["Passed", "Passed"]
+        assert ui.history("booking_flow_results", "test_appointment_data_accuracy") == ["Failed", "Passed"]
         take_picture("check-history")
         for key in KEYS:
             ui.open_asset(key)
