@@ -75,7 +75,12 @@ class Request:
 @click.option("--user-id", "user_ids", type=options.ROW_ID, multiple=True, metavar="N", help="Only this test user.")
 @options.allow_database
 @options.allow_trigger
-@click.option("--include-cancelled/--active-only", default=True, help="Cancelled test rows go like all others.")
+@click.option(
+    "--include-cancelled/--active-only",
+    default=True,
+    show_default=True,
+    help="Cancelled test rows go like all others, or this cleanup leaves them and their users.",
+)
 @options.show_sql
 @click.option("--yes", is_flag=True, help="Do not ask before rows are removed (asked on a terminal only).")
 @options.as_json
@@ -100,12 +105,9 @@ def cleanup(
 
     Without --no-dry-run it only shows, per table, what would go and what would stay for which reason.
     """
-    if plan_id and (ids or user_ids or older_than is not None or max_delete is not None):
-        raise click.UsageError("--plan says already which rows go: leave out --id, --older-than and --max-delete")
-    if not include_cancelled:
+    if plan_id and (ids or user_ids or older_than is not None or max_delete is not None or not include_cancelled):
         raise click.UsageError(
-            "a cleanup takes cancelled test rows as well, or they would be stale for ever: "
-            "--active-only is for count and list; name the rows to remove with --id"
+            "--plan says already which rows go: leave out --id, --user-id, --older-than, --max-delete and --active-only"
         )
     settings = settings_for(db_url=db_url, allow_database=allow_database)
     policy = Policy(
@@ -116,6 +118,7 @@ def cleanup(
         max_runtime=timedelta(seconds=max_runtime),
         allow_triggers=allow_trigger,
         keep_archive=timedelta(days=settings.archive_days),
+        active_only=not include_cancelled,
     )
     request = Request(policy, plan_id, ids, user_ids, show_sql)
     if dry_run:

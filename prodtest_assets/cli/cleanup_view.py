@@ -13,6 +13,7 @@ _VERDICTS: Mapping[str, str] = {
     "in_use": "still has appointments that stay",
     "held": "on hold",
     "live": "a run that is at work made it",
+    "cancelled": "cancelled, and --active-only leaves it",
     "open_call": "a call at work holds the number",
     "suspect": "it is in doubt whose it is; give its --id if it is meant",
     "future": "created in the future; give its --id if it is meant",

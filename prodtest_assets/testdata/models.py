@@ -53,6 +53,7 @@ class Policy:
         lease_wait: how long to wait for another cleanup.
         allow_triggers: triggers and rules of the application that a person knows to be harmless.
         keep_archive: how long removed rows can be restored; each cleanup removes what is older.
+        active_only: cancelled test rows stay, and so do their users.
     """
 
     retention: timedelta = timedelta(hours=24)
@@ -63,6 +64,7 @@ class Policy:
     lease_wait: timedelta = timedelta(seconds=60)
     allow_triggers: tuple[str, ...] = ()
     keep_archive: timedelta = timedelta(days=7)
+    active_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 -- (its own calls are in scope), {named} and {named_users} ids given by a person, {scopes} the verdicts that go,
 -- {digits:X} the digits of number X in one spelling, {reserved_digits:X} whether such digits are reserved for tests,
 -- {reserved:X} whether the number is;
--- {only_appointments} narrows the rows that are looked at.
+-- {only_appointments} narrows the rows that are looked at, {spared} those that a person has asked to leave alone.
 
 -- name: sources
 -- What our own schema knows: calls with the state of their run, exemptions, archived rows.
@@ -46,7 +46,7 @@ archived_booking AS (
 
 -- name: judged_appointments
 -- Every marked row and every unmarked row that a call provably made, with one verdict each:
--- held, live, named, call, suspect, stale, future, young.
+-- held, live, cancelled, named, call, suspect, stale, future, young.
 {known}, {judged_known}
 
 -- name: known
@@ -125,6 +125,7 @@ judged AS MATERIALIZED (
                   OR k.user_id IN (SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.users'::regclass)
                     THEN 'held'
                 WHEN k.run_state IS NOT DISTINCT FROM 'live' OR (k.run_state IS NULL AND o.is_of_live_run) THEN 'live'
+                WHEN {spared} THEN 'cancelled'
                 WHEN k.id = ANY ({named}) THEN 'named'
                 WHEN k.run_state IN ('mine', 'dead') THEN 'call'
                 WHEN k.aged_from < {cutoff}

@@ -127,7 +127,7 @@ SELECT (SELECT CASE WHEN reltuples >= 0 THEN reltuples::bigint END FROM pg_class
 
 -- name: judged_counts
 -- How many rows have which verdict, per table.
-WITH {sources}, {judged_appointments}, {judged_users}
+WITH {sources}, {judged_appointments:as_asked}, {judged_users}
 SELECT 'appointments' AS table_name, verdict, count(*)::int AS count FROM judged GROUP BY verdict
 UNION ALL
 SELECT 'users', verdict, count(*)::int FROM judged_user WHERE verdict <> 'in_use' GROUP BY verdict
@@ -464,7 +464,7 @@ ORDER BY s.taken_at DESC LIMIT 1
 -- name: foreseen_effects
 -- Which foreign keys lead to what would go, what each would do to its rows, and the statement that counts these; null
 -- where this role may not read the table.
-WITH {sources}, {judged_appointments}, {judged_users},
+WITH {sources}, {judged_appointments:as_asked}, {judged_users},
 going AS (
     SELECT 'public.appointments'::regclass AS parent, array_agg(id) AS ids FROM judged
     WHERE verdict = ANY (%(scopes)s::text[])

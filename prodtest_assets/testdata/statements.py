@@ -52,6 +52,7 @@ _IN_FUNCTIONS = {
     "named": "v_named",
     "named_users": "v_named_users",
     "scopes": "v_scopes",
+    "active_only": "v_active_only",
 }
 _IN_QUERIES = {
     # In parentheses of its own, so that it is found out once and not for each row; hours, not days of 23 to 25 hours.
@@ -61,7 +62,9 @@ _IN_QUERIES = {
     "named": "%(named)s::bigint[]",
     "named_users": "%(named_users)s::bigint[]",
     "scopes": "%(scopes)s::text[]",
+    "active_only": "%(active_only)s::boolean",
 }
+_SPARED = "{active_only} AND (k.cancelled_at IS NOT NULL OR k.status = 'cancelled')"
 
 
 @cache
@@ -106,6 +109,8 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
         name, argument = match.groups()
         if name == "only_appointments":
             return ""
+        if name == "spared":
+            return "false"
         if name in values:
             return _fill(values[name].replace("$", argument or ""), values)
         return _fill(_narrow(_blocks("predicates.sql")[name], argument), values)
@@ -115,12 +120,16 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 def _narrow(block: str, restriction: str | None) -> str:
     block = block.replace("{known}", _blocks("predicates.sql")["known"])
-    if restriction == "by_id":
-        return block.replace("{only_appointments}", "AND a.id = ANY (v_ids)").replace(
-            "{everybody}", "SELECT unnest(v_ids) AS id"
-        )
-    if restriction == "by_user":
-        return block.replace("{only_appointments}", "AND a.user_id = ANY (v_ids)")
+    for word in (restriction or "").split("."):
+        if word == "by_id":
+            block = block.replace("{only_appointments}", "AND a.id = ANY (v_ids)").replace(
+                "{everybody}", "SELECT unnest(v_ids) AS id"
+            )
+        elif word == "by_user":
+            block = block.replace("{only_appointments}", "AND a.user_id = ANY (v_ids)")
+        elif word == "as_asked":
+            block = block.replace("{judged_known}", _blocks("predicates.sql")["judged_known"])
+            block = block.replace("{spared}", _SPARED)
     return block
 
 

@@ -71,6 +71,7 @@ CREATE TABLE prodtest.plan (
     run_id uuid,
     named bigint[] NOT NULL DEFAULT '{}',
     named_users bigint[] NOT NULL DEFAULT '{}',
+    active_only boolean NOT NULL DEFAULT false,
     counts jsonb NOT NULL DEFAULT '{}',
     in_reach int NOT NULL DEFAULT 0,
     kept jsonb NOT NULL DEFAULT '{}',

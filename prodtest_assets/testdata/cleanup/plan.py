@@ -33,7 +33,7 @@ def plan_cleanup(
 
     Args:
         database: with or without schema `prodtest`.
-        policy: retention and limits.
+        policy: retention, limits, and whether cancelled rows stay; a stored plan remembers that.
         scope: what may be taken.
         run_id: the run that asks; what its own calls left is in reach.
         named: ids of appointments given by a person, for scope `named`.
@@ -50,6 +50,7 @@ def plan_cleanup(
         "run_id": run_id,
         "named": list(named),
         "named_users": list(named_users),
+        "active_only": policy.active_only,
     }
     with database.transaction():
         cutoff = database.row("cutoff", **question)["cutoff"]
@@ -60,14 +61,14 @@ def plan_cleanup(
             return _unstored(scope, cutoff, run_id, counts, effects, policy)
     limit = policy.max_delete if policy.accept_partial else None
     ids = (list(named), list(named_users))
-    return _stored(database, scope.value, cutoff, run_id, *ids, limit, policy.batch_size)
+    return _stored(database, scope.value, cutoff, run_id, *ids, limit, policy.batch_size, actor(), policy.active_only)
 
 
 def _stored(database: Database, *question: object) -> CleanupPlan:
     """Store a plan part by part, each in a transaction of its own. Until the last one it cannot be executed."""
     plan_id = uuid4()
     with database.transaction():
-        parts = database.call("open_plan", plan_id, *question, actor())
+        parts = database.call("open_plan", plan_id, *question)
     for place in range(1, parts + 1 if isinstance(parts, int) else 1):
         with database.transaction():
             database.call("fill_plan", plan_id, place)

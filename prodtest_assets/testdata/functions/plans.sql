@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION prodtest.open_plan(
     p_plan uuid, p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[],
-    p_limit int, p_batch_size int, p_actor text
+    p_limit int, p_batch_size int, p_actor text, p_active_only boolean DEFAULT false
 ) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
 -- Begin a plan of p_limit rows at most: store whose rows have to be judged, and say in how many parts. A part holds
 -- all rows of its users, so that its transaction is short however many rows there are.
@@ -13,8 +13,8 @@ BEGIN
     PERFORM prodtest.require_floor(p_scope, p_cutoff);
     -- Nobody goes on with a plan that was not completed within the hour: its process was killed.
     DELETE FROM prodtest.plan WHERE NOT is_complete AND created_at < clock_timestamp() - interval '1 hour';
-    INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, row_limit, batch_size, actor)
-    VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_limit, p_batch_size, p_actor);
+    INSERT INTO prodtest.plan (id, scope, cutoff, run_id, named, named_users, row_limit, batch_size, actor, active_only)
+    VALUES (p_plan, p_scope, p_cutoff, p_run, p_named, p_named_users, p_limit, p_batch_size, p_actor, p_active_only);
     WITH {sources}, {people}
     INSERT INTO prodtest.plan_part (plan_id, place, user_ids)
     SELECT p_plan, row_number() OVER (ORDER BY part), array_agg(id)
@@ -44,7 +44,7 @@ BEGIN
         SELECT j.table_oid, j.verdict, array_agg(j.id) AS ids,
                CASE WHEN v_plan.row_limit IS NOT NULL THEN array_agg(j.aged_from) END AS aged_from
         FROM prodtest.judge(
-            v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people) j
+            v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) j
         GROUP BY j.table_oid, j.verdict
     ),
     stored AS (
@@ -120,7 +120,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.judge(
-    p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[], p_people bigint[]
+    p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[], p_people bigint[],
+    p_active_only boolean
 ) RETURNS TABLE (table_oid regclass, id bigint, owner bigint, verdict text, aged_from timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
 SET plan_cache_mode = force_generic_plan AS $$
@@ -131,8 +132,9 @@ DECLARE
     v_named bigint[] := p_named;
     v_named_users bigint[] := p_named_users;
     v_ids bigint[] := p_people;
+    v_active_only boolean := p_active_only;
 BEGIN
-    RETURN QUERY WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
+    RETURN QUERY WITH {sources}, {judged_appointments:by_user.as_asked}, {judged_users:by_id}
     SELECT 'public.appointments'::regclass, j.id, j.user_id, j.verdict, j.aged_from FROM judged j
     UNION ALL
     SELECT 'public.users'::regclass, u.id, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
@@ -180,7 +182,8 @@ BEGIN
     ) o;
     WITH added AS (
         SELECT r.table_oid, r.id
-        FROM prodtest.judge(v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people) r
+        FROM prodtest.judge(
+            v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) r
         WHERE r.verdict = ANY (v_verdicts)
         EXCEPT
         SELECT b.table_oid, unnest(b.row_ids) FROM prodtest.plan_batch b WHERE b.plan_id = p_plan
@@ -208,7 +211,7 @@ BEGIN
     v_named_users := v_plan.named_users;
     WITH {sources}, {people} SELECT array_agg(p.id) INTO v_people FROM people p;
     RETURN (SELECT count(*) FROM prodtest.judge(
-        v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people) j
+        v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) j
         WHERE j.verdict = ANY (v_verdicts));
 END
 $$;

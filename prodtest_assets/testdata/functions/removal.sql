@@ -8,6 +8,7 @@ SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_named bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
     v_ids bigint[] := p_ids;
+    v_active_only boolean := coalesce((SELECT p.active_only FROM prodtest.plan p WHERE p.id = p_plan), false);
     v_blocked bigint[];
     v_gone int;
     v_kept int;
@@ -23,12 +24,12 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.appointments'::regclass)) THEN
         v_blocked := prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call);
-        WITH {sources}, {judged_appointments:by_id}
+        WITH {sources}, {judged_appointments:by_id.as_asked}
         SELECT array_agg(j.id) INTO v_ids FROM judged j WHERE j.verdict = p_verdict
         AND j.id <> ALL (v_blocked);
         PERFORM prodtest.archive_children(p_cleanup, 'public.appointments'::regclass, v_ids);
     END IF;
-    WITH {sources}, {judged_appointments:by_id},
+    WITH {sources}, {judged_appointments:by_id.as_asked},
     gone AS (
         DELETE FROM public.appointments a USING judged j
         WHERE a.ctid = j.location AND a.id = j.id AND a.is_test_data AND j.verdict = p_verdict

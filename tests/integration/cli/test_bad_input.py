@@ -112,7 +112,6 @@ def test_a_negative_or_absurd_retention_in_the_environment_names_the_setting(hou
     "arguments",
     [
         ("cleanup", "--max-delete=-1"),
-        ("cleanup", "--active-only"),
         ("list", "--limit", "0"),
         ("list", "--limit=-5"),
         ("list", "--limit", "many"),
@@ -122,6 +121,7 @@ def test_a_negative_or_absurd_retention_in_the_environment_names_the_setting(hou
         ("cleanup", "--id", "0"),
         ("cleanup", "--plan", "not-an-id"),
         ("cleanup", "--plan", "8f2ba3fb-4d80-4a40-9c7c-36d09d1b0a52", "--id", "1"),
+        ("cleanup", "--plan", "8f2ba3fb-4d80-4a40-9c7c-36d09d1b0a52", "--active-only"),
         ("count", "--no-such-option"),
         ("no-such-command",),
         ("demo", "--fault", "no-such-fault"),

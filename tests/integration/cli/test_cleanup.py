@@ -174,3 +174,19 @@ def test_a_limited_dry_run_shows_what_a_limited_live_run_removes(seeded: Booking
     assert unstored["left_for_later"] == stored["left_for_later"] == 4
     live = cleanup(seeded, "--no-dry-run", "--limit", "2", "--json").json()
     assert live["deleted"] == {"appointments": 2}
+
+
+def test_active_only_leaves_cancelled_rows_and_says_so_before_and_after(seeded: BookingWorld) -> None:
+    cancelled = seeded.book(age=timedelta(hours=40), cancelled=True)
+    for test_mode in (False, True):
+        dry = cleanup(seeded, "--active-only", "--json", test_mode=test_mode).json()
+        assert dry["rows"] == {"appointments": 3, "users": 3}
+        assert dry["kept"] == {"appointments": {"cancelled": 1, "young": 1}}
+    assert "cancelled, and --active-only leaves it" in cleanup(seeded, "--active-only").out
+    live = cleanup(seeded, "--no-dry-run", "--plan", dry["plan"], "--json")
+    assert (live.code, live.json()["stop_reason"], live.json()["deleted"]) == (0, "drained", dry["rows"])
+    again = cleanup(seeded, "--no-dry-run", "--active-only", "--json")
+    assert (again.code, again.json()["stop_reason"], again.json()["deleted"]) == (0, "drained", {})
+    assert seeded.has_appointment(cancelled)
+    everything = cleanup(seeded, "--no-dry-run", "--include-cancelled", "--json")
+    assert everything.json()["deleted"] == {"appointments": 1, "users": 1}
