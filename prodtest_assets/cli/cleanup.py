@@ -144,7 +144,7 @@ def _permit_to_store(database: Database, settings: Settings) -> tuple[WritePermi
     except RefusedForSafety as refusal:
         return None, str(refusal)
     if not database.has_schema:
-        return None, "schema prodtest does not stand here yet: run prodtest migrate"
+        return None, "schema prodtest does not stand here yet, or this role may not use it: run prodtest migrate"
     return permit, None
 
 

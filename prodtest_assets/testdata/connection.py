@@ -77,7 +77,7 @@ class Database:
     Attributes:
         connection: in autocommit mode; rows come as dictionaries.
         name: what `current_database()` says.
-        has_schema: whether schema `prodtest` stands here.
+        has_schema: whether schema `prodtest` stands here and this role may use it.
         reserved: the numbers that belong to tests.
         is_stricter: whether this database's transactions are stricter than READ COMMITTED unless they say otherwise.
             Then ours say so, since a function that waits for a lock must see what was committed meanwhile.

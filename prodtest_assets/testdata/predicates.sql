@@ -7,6 +7,12 @@
 -- {reserved:X} whether the number is;
 -- {only_appointments} narrows the rows that are looked at, {spared} those that a person has asked to leave alone.
 
+-- name: archive_table
+-- Our archive, by which we know that schema prodtest stands; null also for a role that may not use the schema, for whom
+-- to_regclass would raise an error.
+(SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace('prodtest') AND relname = 'archived_row'
+ AND has_schema_privilege(relnamespace, 'USAGE'))
+
 -- name: sources
 -- What our own schema knows: calls with the state of their run, exemptions, archived rows.
 ledger AS (

@@ -2,8 +2,8 @@
 -- {cutoff} is the parameter `cutoff`, or else the database's now() less the parameter `retention`.
 
 -- name: connection_facts
--- Which database this is, and whether our schema stands in it.
-SELECT current_database() AS name, to_regclass('prodtest.archived_row') IS NOT NULL AS has_schema,
+-- Which database this is, and whether our schema stands in it for this role.
+SELECT current_database() AS name, {archive_table} IS NOT NULL AS has_schema,
        current_setting('default_transaction_isolation') <> 'read committed' AS is_stricter
 
 -- name: server_identity
@@ -42,9 +42,9 @@ SELECT session_user AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = sess
        AND has_table_privilege('public.users', 'DELETE') AND has_table_privilege('public.users', 'UPDATE') AS may_delete,
        (SELECT bool_and(prosecdef AND has_schema_privilege(pronamespace, 'USAGE') AND has_function_privilege(oid, 'EXECUTE'))
         FROM pg_proc WHERE pronamespace = to_regnamespace('prodtest') AND proname = 'remove_batch') AS is_protected,
-       pg_total_relation_size(to_regclass('prodtest.archived_row')) AS archive_bytes,
+       pg_total_relation_size({archive_table}) AS archive_bytes,
        (SELECT coalesce(nullif(pg_tablespace_location(coalesce(nullif(archive.reltablespace, 0), dattablespace)), ''), data.setting)
-        FROM pg_database LEFT JOIN pg_class archive ON archive.oid = to_regclass('prodtest.archived_row')
+        FROM pg_database LEFT JOIN pg_class archive ON archive.oid = {archive_table}
         WHERE datname = current_database()) AS archive_folder,
        data.setting AS data_directory
 FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory'
@@ -108,7 +108,7 @@ FROM totals, remains, people, trend, events
 SELECT rows.test_rows, rows.test_row_bytes, size.table_bytes, size.index_bytes, size.estimated_rows,
        CASE WHEN size.estimated_rows > 0 AND rows.test_rows > 0
             THEN (size.index_bytes * least(rows.test_rows / size.estimated_rows, 1))::bigint ELSE 0 END AS index_share_bytes,
-       pg_total_relation_size(to_regclass('prodtest.archived_row')) AS archive_bytes
+       pg_total_relation_size({archive_table}) AS archive_bytes
 FROM (SELECT count(*) AS test_rows, coalesce(sum(pg_column_size(a.*)), 0)::bigint AS test_row_bytes
       FROM public.appointments a WHERE a.is_test_data) rows,
      (SELECT pg_table_size(c.oid) AS table_bytes, pg_indexes_size(c.oid) AS index_bytes,

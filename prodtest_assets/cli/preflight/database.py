@@ -129,10 +129,13 @@ def _revision(database: Database, tables: Mapping[str, Any]) -> str:
 
 
 def _schema(database: Database, tables: Mapping[str, Any]) -> Line:
+    installed = database.row("installed_fingerprint")["fingerprint"]
+    if installed and not database.has_schema:
+        return failed("schema prodtest", "this role may not use it", "let an owner run prodtest protect")
     if not database.has_schema:
         if tables["may_create_schema"]:
             return passed("schema prodtest", "the first live command creates it")
         return failed("schema prodtest", "missing, and the role may not create it", "let an owner run prodtest migrate")
-    if database.row("installed_fingerprint")["fingerprint"] == fingerprint(database.reserved.pattern):
+    if installed == fingerprint(database.reserved.pattern):
         return passed("schema prodtest", "up to date")
     return warned("schema prodtest", "of another version", "the next live command updates it; or run prodtest migrate")

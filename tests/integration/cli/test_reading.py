@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -115,3 +116,22 @@ def test_migrate_can_leave_the_applications_tables_alone(world: BookingWorld) ->
     assert list(done) == ["prodtest"]
     assert done["prodtest"]["changed"]
     assert world.sql("SELECT count(*) AS n FROM appointments") == [{"n": 1}]
+
+
+def test_a_role_that_may_not_use_the_schema_reads_as_if_none_stood_there(seeded: BookingWorld) -> None:
+    name = f"outsider_{seeded.database.name}"
+    seeded.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+    seeded.sql(f"GRANT SELECT ON users, appointments TO {name}")
+    parts = urlsplit(seeded.url)
+    settings = {"PRODUCTION_DB_URL": f"postgresql://{name}:x@127.0.0.1:{parts.port}{parts.path}"}
+    try:
+        assert prodtest("count", "--json", **settings).json()["count"] == 5
+        assert prodtest("verify", "--json", **settings).json()["stale_test_data"] == 3
+        assert prodtest("export", **settings).code == 0
+        assert prodtest("cleanup", "--json", **settings).json()["rows"] == {"appointments": 3, "users": 3}
+        live = prodtest("cleanup", "--no-dry-run", **settings, PRODUCTION_DB_TEST_MODE="true")
+        assert (live.code, live.out) == (2, "")
+        assert "may not do this" in live.complaint
+    finally:
+        seeded.sql(f"DROP OWNED BY {name}")
+        seeded.sql(f"DROP ROLE {name}")
