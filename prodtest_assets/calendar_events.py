@@ -20,11 +20,14 @@ class EventRemoval:
         removed: confirmed gone.
         pending: not seen gone; the next cleanup tries them again.
         problem: why some are pending.
+        is_off: the settings name no calendar, so that none was looked at; `pending` counts the removed rows that had an
+            event id.
     """
 
     removed: int = 0
     pending: int = 0
     problem: str | None = None
+    is_off: bool = False
 
 
 def configured_calendar(settings: Settings) -> Calendar:
@@ -54,7 +57,9 @@ def remove_events(database: Database, settings: Settings) -> EventRemoval:
     if not pending:
         return EventRemoval()
     if not settings.calendar_enabled:
-        return EventRemoval(pending=len(pending), problem="GOOGLE_CALENDAR_ENABLED is off, so they stay")
+        return EventRemoval(
+            pending=pending[0]["total"], problem="not looked at, since GOOGLE_CALENDAR_ENABLED is off", is_off=True
+        )
     try:
         with configured_calendar(settings) as calendar:
             return remove_events_of(database, calendar, pending)

@@ -131,16 +131,24 @@ def _print_report(report: CleanupReport, database: str, events: EventRemoval) ->
         show(f"  adopted: {counted(report.adopted, 'row')} of test calls that the application had not marked")
     if report.missed:
         show(f"  passed by: {counted(report.missed, 'planned row')} gone or locked meanwhile")
-    if events.removed or events.pending:
-        show(f"  calendar: {counted(events.removed, 'event')} removed, {events.pending:,} pending")
-    if events.problem:
-        show(f"  calendar: {events.problem}")
+    show_events(events)
     if report.proof:
         proof = report.proof
         show(
             f"  customers: {counted(proof.sampled, 'row')} sampled, {proof.changed_by_us:,} changed by this cleanup, "
             f"{proof.changed_by_others:,} by others"
         )
+
+
+def show_events(events: EventRemoval) -> None:
+    """Print what became of the calendar events of removed rows; nothing where there were none."""
+    if events.is_off:
+        show(f"  calendar: {events.problem}; {counted(events.pending, 'removed row')} had an event id")
+        return
+    if events.removed or events.pending:
+        show(f"  calendar: {counted(events.removed, 'event')} removed, {events.pending:,} pending")
+    if events.problem:
+        show(f"  calendar: {events.problem}")
 
 
 def _report_document(report: CleanupReport, database: str, events: EventRemoval) -> dict[str, object]:

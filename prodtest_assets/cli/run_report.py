@@ -32,8 +32,7 @@ def print_report(result: RunResult) -> None:
     else:
         cleanup = result.cleanup
         show(f"  cleanup: {cleanup.stop_reason.value}, removed {per_table(cleanup.deleted)} that the tests had left")
-    if result.events.problem:
-        show(f"  calendar: {result.events.pending:,} events pending; {result.events.problem}")
+    cleanup_view.show_events(result.events)
     show(f"  of this run left: {result.after.residue.from_this_run:,}{_what_to_do(result)}")
 
 

@@ -36,7 +36,7 @@ def unmarked_rows(database: Database, run_id: UUID | None) -> Offenders:
 
 
 def pending_events(database: Database, *, limit: int = 1_000) -> list[Mapping[str, Any]]:
-    """Calendar events of archived rows that nobody has seen gone: cleanup_id, row_id, event_id, archived_at."""
+    """Calendar events of archived rows that nobody has seen gone: cleanup_id, row_id, event_id, archived_at, total."""
     return list(database.rows("pending_events", limit=limit)) if database.has_schema else []
 
 

@@ -232,8 +232,9 @@ SELECT (SELECT relname FROM pg_class WHERE oid = table_oid) AS table_name, count
 FROM prodtest.archived_row GROUP BY table_oid
 
 -- name: pending_events
--- Calendar events whose appointment is archived and which nobody has seen gone, oldest first.
-SELECT cleanup_id, row_id, content ->> 'google_event_id' AS event_id, archived_at FROM prodtest.archived_row
+-- Calendar events whose appointment is archived and which nobody has seen gone, oldest first, with the number of rows.
+SELECT cleanup_id, row_id, content ->> 'google_event_id' AS event_id, archived_at, count(*) OVER ()::int AS total
+FROM prodtest.archived_row
 WHERE table_oid = 'public.appointments'::regclass AND content ->> 'google_event_id' IS NOT NULL
   AND event_removed_at IS NULL
 ORDER BY archived_at LIMIT %(limit)s

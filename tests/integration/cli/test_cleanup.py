@@ -190,3 +190,13 @@ def test_active_only_leaves_cancelled_rows_and_says_so_before_and_after(seeded: 
     assert seeded.has_appointment(cancelled)
     everything = cleanup(seeded, "--no-dry-run", "--include-cancelled", "--json")
     assert everything.json()["deleted"] == {"appointments": 1, "users": 1}
+
+
+def test_without_a_calendar_it_says_calmly_that_no_event_was_looked_at(seeded: BookingWorld) -> None:
+    assert "calendar" not in cleanup(seeded, "--no-dry-run").out
+    for hours in (30, 40):
+        seeded.book(age=timedelta(hours=hours), event=f"event{hours}")
+    off = "  calendar: not looked at, since GOOGLE_CALENDAR_ENABLED is off; 2 removed rows had an event id\n"
+    shown = cleanup(seeded, "--no-dry-run").out
+    assert off in shown
+    assert "pending" not in shown
