@@ -58,7 +58,10 @@ def report_on_test_data(
         | _page(context, facts)
         | _figures(snapshot, run, cleanup)
         | {"picture": _picture(snapshot, run)}
-        | next_steps(*(f"`{command}`" for command in snapshot.recommendations))
+        | next_steps(
+            *(["look at the red checks of `booking_flow_results`"] if run and run["failed"] else []),
+            *(f"`{command}`" for command in snapshot.recommendations),
+        )
     )
 
 
