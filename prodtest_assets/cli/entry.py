@@ -83,6 +83,14 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As for any group; for a name that it does not know, with the nearest one that it does."""
+        if args and args[0] not in self._modules and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}.{_nearest(args[0], list(self._modules))}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The first sentence of each command, never cut off."""
         commands = ((name, self.get_command(ctx, name)) for name in self._modules)
@@ -161,6 +169,13 @@ def _end(error: BaseException) -> int:
             return USAGE_EXIT
     say(f"this is a bug: {type(error).__name__} in {_place(error)}; prodtest --debug ... shows the traceback")
     return 1
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # wanted only after a mistake
+
+    found = get_close_matches(name, known, n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 def _where_to_read(error: click.ClickException) -> str:

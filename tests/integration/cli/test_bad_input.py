@@ -133,6 +133,16 @@ def test_wrong_usage_is_one_line(arguments: tuple[str, ...]) -> None:
     assert result.complaint
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("cuont", " Did you mean 'count'?"), ("clean-up", " Did you mean 'cleanup'?"), ("no-such-command", "")],
+)
+def test_an_unknown_command_is_told_with_the_nearest_one(typed: str, hint: str) -> None:
+    result = prodtest(typed)
+    assert (result.code, result.out) == (2, "")
+    assert result.complaint == f"No such command '{typed}'.{hint} (see prodtest --help)"
+
+
 def test_a_plan_that_does_not_exist_is_named(booking_url: str) -> None:
     plan = "8f2ba3fb-4d80-4a40-9c7c-36d09d1b0a52"
     result = prodtest("cleanup", "--plan", plan, "--db-url", booking_url)
