@@ -37,7 +37,7 @@ def run(
     """Phone the application, run the booking-flow tests, clean up, and report.
 
     The exit code is 1 when a test failed, none passed, or something of the run is left. An interrupted run cleans
-    up after itself.
+    up after itself; Ctrl-C during that says so, and once more ends it.
     """
     settings = settings_for(db_url=db_url, allow_database=allow_database)
     if dry_run:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from prodtest_assets.booking_flow import start_suite, stop_suite, suite_folder
 from prodtest_assets.calendar_events import EventRemoval, remove_events
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, retention, write_rules
+from prodtest_assets.cli.interruption import tidying_up
 from prodtest_assets.cli.output import shown_url
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.schema import ensure_schema
@@ -23,6 +24,7 @@ from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 
 _PATIENCE_SECONDS = 10.0
 _PYTEST_WRONG_USAGE = 4
+_TIDYING_UP = "cleaning up behind the run; once more ends that, and what is left then goes with the next cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +107,13 @@ class RunSession:
             environment=self._environment(),
             stdout=self._output.fileno() if self._output else None,
         )
-        interruption = self._wait(process)
-        with booking_database(settings) as database:
-            return self._conclude(database, permit, before, interruption)
-
-    def _wait(self, process: "subprocess.Popen[bytes]") -> KeyboardInterrupt | None:
-        """What interrupted it, if anything did. However it ends, the suite has ended afterwards."""
-        try:
-            code = process.wait()
-        except KeyboardInterrupt as interruption:
-            return interruption
-        finally:
-            stop_suite(process, _PATIENCE_SECONDS)
-        if code == _PYTEST_WRONG_USAGE:
-            raise ConfigurationError("pytest does not understand what it was asked to run: see its message above")
-        return None
+        interruption = _interruption_of(process)
+        with tidying_up(_TIDYING_UP):
+            code = stop_suite(process, _PATIENCE_SECONDS)
+            if code == _PYTEST_WRONG_USAGE and not interruption:
+                raise ConfigurationError("pytest does not understand what it was asked to run: see its message above")
+            with booking_database(settings) as database:
+                return self._conclude(database, permit, before, interruption)
 
     def _conclude(
         self,
@@ -168,3 +162,12 @@ class RunSession:
             "PRODUCTION_DB_URL": database_url(self._settings),
             **({"PRODTEST_ALLOW_DATABASE": allowed} if allowed else {}),
         }
+
+
+def _interruption_of(process: "subprocess.Popen[bytes]") -> KeyboardInterrupt | None:
+    """Wait for the suite: what interrupted the waiting, if anything did."""
+    try:
+        process.wait()
+    except KeyboardInterrupt as interruption:
+        return interruption
+    return None

@@ -180,6 +180,49 @@ def test_an_interrupted_run_cleans_up_after_itself(
     assert result.json()["left_of_this_run"] == 0
 
 
+@pytest.mark.parametrize("times", [2, 3])
+def test_only_the_third_interruption_ends_the_cleanup_that_follows_the_first(
+    sandbox_url: str, tmp_path: Path, times: int
+) -> None:
+    told = tmp_path / "told"
+    with (
+        running_app(sandbox_url, faults=["slow"]) as app,
+        told.open("w") as err,
+        open_database(sandbox_url) as application,
+    ):
+        process = subprocess.Popen(
+            command("run", "--json"),
+            env=environment(settings(sandbox_url, app.url)),
+            stdout=subprocess.PIPE,
+            stderr=err,
+            text=True,
+        )
+        _wait_for_a_booking(sandbox_url)
+        with application.transaction():
+            application.connection.execute("SELECT 1 FROM appointments WHERE is_test_data FOR UPDATE")
+            process.send_signal(signal.SIGINT)
+            while not _is_told(told, "cleaning up behind the run"):
+                process.send_signal(signal.SIGINT)
+            if times > 2:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+        out, _ = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert told.read_text().splitlines()[-1] == "prodtest: interrupted"
+    if times > 2:
+        assert out == ""
+    else:
+        assert Result(process.returncode, out, "").json()["left_of_this_run"] == 0
+
+
+def _is_told(file: Path, text: str) -> bool:
+    """Whether it is told within some seconds."""
+    deadline = time.monotonic() + 3
+    while text not in file.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return text in file.read_text()
+
+
 def _wait_for_a_booking(database_url: str) -> None:
     deadline = time.monotonic() + 60
     with open_database(database_url) as database:
