@@ -62,7 +62,7 @@ def _schema(database: Database) -> str | None:
 
 def _sensors(database: Database) -> str | None:
     from prodtest_assets.testdata.advice import silent_sensors
-    from prodtest_assets.testdata.alert_ledger import heartbeats
+    from prodtest_assets.testdata.heartbeats import heartbeats
 
     silent = silent_sensors(heartbeats(database), database.row("clock")["clock"])
     return f"{', '.join(silent)} no longer ticks; look at Dagster's daemon" if silent else None

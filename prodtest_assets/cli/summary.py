@@ -46,7 +46,7 @@ def _document(snapshot: Snapshot) -> dict[str, object]:
 
 
 def _print(snapshot: Snapshot) -> None:
-    from prodtest_assets.testdata.advice import checks_of
+    from prodtest_assets.testdata.checks import checks_of
 
     stale, residue = snapshot.stale, snapshot.residue
     show(f"Test data in {snapshot.database} at {instant(snapshot.taken_at)}")

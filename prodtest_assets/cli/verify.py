@@ -6,8 +6,8 @@ import click
 
 from prodtest_assets.cli import options
 from prodtest_assets.cli.output import counted, instant, mark, show, show_json, show_table
+from prodtest_assets.testdata.checks import Check
 from prodtest_assets.testdata.models import Snapshot
-from prodtest_assets.testdata.report_models import Check
 
 
 @click.command()
@@ -22,7 +22,7 @@ def verify(db_url: str | None, older_than: float | None, strict: bool, show_sql:
     Rows on hold and rows whose owner is in doubt are no failure.
     """
     from prodtest_assets.cli.access import booking_database, retention, settings_for
-    from prodtest_assets.testdata.advice import checks_of
+    from prodtest_assets.testdata.checks import checks_of
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)

@@ -29,7 +29,8 @@ from prodtest_assets.defs.masking import masked, secrets_of
 from prodtest_assets.defs.resources import Writing, writable_database
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 from prodtest_assets.settings import Settings, load_settings
-from prodtest_assets.testdata.alert_ledger import Finding, beat, place_of, record_findings, record_reminders
+from prodtest_assets.testdata.alert_ledger import Finding, place_of, record_findings, record_reminders
+from prodtest_assets.testdata.heartbeats import beat
 
 _Batch = tuple[str, list[Finding]]
 _Read = Callable[["_Tick", Cursor], tuple[list[_Batch], Cursor]]

@@ -13,9 +13,9 @@ from prodtest_assets.defs.locations import is_of_this_location
 from prodtest_assets.defs.resources import readable_database, retention, write_rules
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
 from prodtest_assets.settings import load_settings
-from prodtest_assets.testdata.alert_ledger import beat
 from prodtest_assets.testdata.cleanup.due import CleanupDue, cleanup_due, rest_after
 from prodtest_assets.testdata.guard import authorize_writes
+from prodtest_assets.testdata.heartbeats import beat
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,

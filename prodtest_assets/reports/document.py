@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from prodtest_assets.testdata.checks import Check
 from prodtest_assets.testdata.models import Snapshot
-from prodtest_assets.testdata.report_models import Check
 
 SCHEMAS = ("snapshot", "verification", "list")
 _MEGABYTE = 1024 * 1024

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Alert, Snapshot
-from prodtest_assets.testdata.report_models import Check
 
 SILENT_SENSOR = timedelta(minutes=10)
 """A sensor whose last heartbeat is older than this does not watch any more; they tick every minute or so."""
 MANY_ROWS = 500
 """More test rows than this are a warning, and more than twice as many are critical."""
+CLEAN_UP = "prodtest cleanup --no-dry-run"
+"""What takes away everything that may go."""
 _MANY_STALE_ROWS = 100
 _MANY_NEW_ROWS = 50
-_CLEAN_UP = "prodtest cleanup --no-dry-run"
 _LOOK_CLOSER = "prodtest cleanup --json"
 _LOOK = "prodtest list"
 
@@ -45,34 +45,12 @@ def recommendations_for(snapshot: Snapshot) -> tuple[str, ...]:
     """Commands worth running now, each of which can be pasted."""
     commands = []
     if snapshot.stale.eligible or snapshot.residue.orphaned or snapshot.residue.unmarked or snapshot.pending_events:
-        commands.append(_CLEAN_UP)
+        commands.append(CLEAN_UP)
     if snapshot.stale.suspect or snapshot.suspect_users:
         commands.append(_LOOK_CLOSER)
     if snapshot.ages[FUTURE_BUCKET]:
         commands.append(_LOOK)
     return tuple(commands)
-
-
-def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
-    """What should be none, judged as the asset checks judge it. Held rows and suspects are no failure."""
-    residue = snapshot.residue
-    silent = silent_sensors(snapshot.sensors, snapshot.taken_at)
-    names = f" ({', '.join(silent)})" if silent else ""
-    return (
-        Check("no_stale_test_rows", snapshot.stale.eligible, "stale test rows that may go", _CLEAN_UP),
-        Check("no_orphaned_test_users", residue.orphaned, "test users without an appointment", _CLEAN_UP),
-        Check("no_unmarked_test_rows", residue.unmarked, "rows of test calls without their mark", _CLEAN_UP),
-        Check(
-            "no_orphaned_calendar_events", snapshot.pending_events, "calendar events of removed appointments", _CLEAN_UP
-        ),
-        Check(
-            "sensors_are_alive",
-            len(silent),
-            f"sensors without a heartbeat{names}",
-            "dagster-daemon run",
-            cleanup_helps=False,
-        ),
-    )
 
 
 def silent_sensors(beats: Mapping[str, datetime], now: datetime) -> tuple[str, ...]:
@@ -89,14 +67,14 @@ def _volume(snapshot: Snapshot, many_rows: int) -> Alert | None:
     if snapshot.total <= many_rows:
         return None
     level = "critical" if snapshot.total > 2 * many_rows else "warning"
-    return Alert(level, f"{snapshot.total} test rows", f"run: {_CLEAN_UP}")
+    return Alert(level, f"{snapshot.total} test rows", f"run: {CLEAN_UP}")
 
 
 def _stale(snapshot: Snapshot) -> Alert | None:
     if not snapshot.stale.total:
         return None
     level = "warning" if snapshot.stale.total > _MANY_STALE_ROWS else "info"
-    return Alert(level, f"{snapshot.stale.total} stale test rows", f"run: {_CLEAN_UP}")
+    return Alert(level, f"{snapshot.stale.total} stale test rows", f"run: {CLEAN_UP}")
 
 
 def _unmarked(snapshot: Snapshot) -> Alert | None:
@@ -109,7 +87,7 @@ def _unmarked(snapshot: Snapshot) -> Alert | None:
 def _orphaned(snapshot: Snapshot) -> Alert | None:
     if not snapshot.residue.orphaned:
         return None
-    return Alert("info", f"{snapshot.residue.orphaned} orphaned test users", f"run: {_CLEAN_UP}")
+    return Alert("info", f"{snapshot.residue.orphaned} orphaned test users", f"run: {CLEAN_UP}")
 
 
 def _future(snapshot: Snapshot) -> Alert | None:

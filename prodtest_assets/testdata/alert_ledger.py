@@ -1,4 +1,4 @@
-"""What was found failing, what has been told about it, and when each sensor was last alive.
+"""What was found failing, and what has been told about it.
 
 Everything is recorded before it is sent. A cause fails from one instant to another, whoever looks and however often,
 so that two daemons that see the same events tell them once.
@@ -160,15 +160,3 @@ def note_refused(
 ) -> None:
     """The channel has not taken the message: another attempt follows, later each time, after 5 minutes at most."""
     database.call("note_refused", message_id, channel, problem, now)
-
-
-def beat(database: Database, permit: WritePermit, sensor: str) -> None:
-    """Note that a sensor is alive."""
-    database.call("sensor_beat", sensor)
-
-
-def heartbeats(database: Database) -> dict[str, datetime]:
-    """When each sensor was last alive, by the database's clock; empty without schema `prodtest`."""
-    if not database.has_schema:
-        return {}
-    return {row["name"]: row["beat_at"] for row in database.rows("sensor_heartbeats")}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from prodtest_assets.testdata.advice import checks_of
+from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.identity import digits, masked_name, masked_number
 from prodtest_assets.testdata.masking import masked

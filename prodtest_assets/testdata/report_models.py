@@ -9,29 +9,6 @@ from prodtest_assets.testdata.models import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Something that should be none, as a snapshot shows it.
-
-    Attributes:
-        name: of the asset check that asserts the same.
-        count: how many there are.
-        what: they, in words.
-        do: the command that helps.
-        cleanup_helps: whether a cleanup takes them away.
-    """
-
-    name: str
-    count: int
-    what: str
-    do: str
-    cleanup_helps: bool = True
-
-    @property
-    def passed(self) -> bool:
-        return self.count == 0
-
-
-@dataclass(frozen=True, slots=True)
 class RunFacts:
     """One run of the booking flow.
 

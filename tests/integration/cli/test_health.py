@@ -2,7 +2,7 @@
 
 import pytest
 
-from prodtest_assets.testdata.alert_ledger import beat
+from prodtest_assets.testdata.heartbeats import beat
 from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import prodtest
 

@@ -5,14 +5,13 @@ from datetime import UTC, datetime, timedelta
 from prodtest_assets.testdata.alert_ledger import (
     AlertMessage,
     Finding,
-    beat,
     claim_message,
-    heartbeats,
     note_delivered,
     note_refused,
     record_findings,
     record_reminders,
 )
+from prodtest_assets.testdata.heartbeats import beat, heartbeats
 from prodtest_assets.testdata.snapshot import take_snapshot
 from tests.booking_world import BookingWorld
 

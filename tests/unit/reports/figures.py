@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from prodtest_assets.testdata.advice import checks_of
+from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.models import (
     AGE_BUCKETS,
     FUTURE_BUCKET,

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from prodtest_assets.reports.document import SCHEMAS, schema, snapshot_document, verification_document
-from prodtest_assets.testdata.advice import checks_of
+from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.models import Alert
 from tests.unit.reports.figures import snapshot
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from prodtest_assets.testdata.advice import SILENT_SENSOR, alerts_for, checks_of, recommendations_for
+from prodtest_assets.testdata.advice import SILENT_SENSOR, alerts_for, recommendations_for
+from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.models import Residue, Snapshot, Staleness
 from tests.unit.reports.figures import NOW, snapshot
 
