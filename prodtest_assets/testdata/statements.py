@@ -1,6 +1,5 @@
 """Every statement by its name, with the shared predicates filled in."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -171,6 +170,8 @@ def reserved_number_function(pattern: str) -> LiteralString:
 
 def fingerprint(pattern: str) -> str:
     """What stands installed, in short: changes with the functions, the tables' names and the reserved numbers."""
+    import hashlib  # commands that only read do without it
+
     return hashlib.sha256(f"{functions()}{pattern}{partial_indexes()}".encode()).hexdigest()[:16]
 
 
