@@ -93,7 +93,7 @@ class Database:
     on_statement: Callable[[str], None] | None = None
 
     def rows(self, statement: str, /, **parameters: object) -> list[DictRow]:
-        """The rows of a statement of `queries.sql`.
+        """The rows of a statement of `queries/`.
 
         Args:
             statement: its name.
@@ -106,11 +106,11 @@ class Database:
             return self.connection.execute(text, bound).fetchall()
 
     def row(self, statement: str, /, **parameters: object) -> DictRow:
-        """The single row of a statement of `queries.sql`."""
+        """The single row of a statement of `queries/`."""
         return self.rows(statement, **parameters)[0]
 
     def made(self, statement: str) -> list[DictRow]:
-        """The rows of a statement that a statement of `queries.sql` has made, with names only the database knows."""
+        """The rows of a statement that a statement of `queries/` has made, with names only the database knows."""
         if self.on_statement:
             self.on_statement(statement)
         with translated_errors():

@@ -68,7 +68,7 @@ _SPARED = "{active_only} AND (k.cancelled_at IS NOT NULL OR k.status = 'cancelle
 
 @cache
 def query(name: str, *, with_schema: bool = True) -> LiteralString:
-    """The statement `name` of `queries.sql`, ready for psycopg's named parameters.
+    """The statement `name` of `queries/`, ready for psycopg's named parameters.
 
     Args:
         name: as in its `-- name:` line.
@@ -77,7 +77,7 @@ def query(name: str, *, with_schema: bool = True) -> LiteralString:
     values = dict(_IN_QUERIES)
     if not with_schema:
         values["sources"] = _blocks("predicates.sql")["sources_without_schema"]
-    return _fill(_blocks("queries.sql")[name], values | (_WITH_SCHEMA if with_schema else _WITHOUT_SCHEMA))
+    return _fill(_blocks("queries")[name], values | (_WITH_SCHEMA if with_schema else _WITHOUT_SCHEMA))
 
 
 def block(file: str, name: str) -> LiteralString:
@@ -97,8 +97,7 @@ def functions() -> LiteralString:
     marks, archives, deletes or restores a row. Every function fixes its search_path and names schemas in full.
     Its errors carry a code of class PT, which `connection.py` turns into ours.
     """
-    files_in_order = sorted(entry.name for entry in _folder().joinpath("functions").iterdir())
-    text = "\n".join(_read(f"functions/{name}") for name in files_in_order if name.endswith(".sql"))
+    text = _read("functions")
     # The bodies name each other, so they can only be checked when all of them stand.
     return f"SET LOCAL check_function_bodies = off;\n{_DROP_FUNCTIONS}\n" + _fill(text, _IN_FUNCTIONS | _WITH_SCHEMA)
 
@@ -144,8 +143,11 @@ def _blocks(file: str) -> dict[str, LiteralString]:
 
 
 @cache
-def _read(file: str) -> LiteralString:
-    return _folder().joinpath(file).read_text(encoding="utf-8")
+def _read(name: str) -> LiteralString:
+    """A file, or all files of a folder in the order of their names."""
+    place = _folder().joinpath(name)
+    files_in_order = sorted(place.iterdir(), key=lambda entry: entry.name) if place.is_dir() else [place]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files_in_order if file.name.endswith(".sql"))
 
 
 def _folder() -> Traversable:

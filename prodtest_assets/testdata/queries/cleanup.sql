@@ -1,0 +1,119 @@
+-- Plans, cleanups and the proof that customers were left alone.
+
+-- name: plan
+-- One stored plan that is complete.
+SELECT id, scope, cutoff, run_id, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan
+WHERE id = %(plan_id)s AND is_complete
+
+-- name: plan_batches
+-- The batches of a plan, without the ids.
+SELECT place, table_oid::regclass::text AS table_name, scope, cardinality(row_ids) AS rows
+FROM prodtest.plan_batch WHERE plan_id = %(plan_id)s ORDER BY place
+
+-- name: cleanup_run
+-- One cleanup.
+SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, actor, transactions, proof
+FROM prodtest.cleanup_run WHERE id = %(cleanup_id)s
+
+-- name: latest_cleanup
+-- The last cleanup of a plan that came to an end.
+SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, actor, proof FROM prodtest.cleanup_run
+WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1
+
+-- name: recent_cleanups
+-- The last cleanups and removals by tests, newest first, with the rows that can still come back.
+SELECT c.id, c.plan_id IS NULL AS is_by_tests, c.started_at, c.finished_at, c.stop_reason, c.deleted, c.actor,
+       (SELECT count(*) FROM prodtest.archived_row a WHERE a.cleanup_id = c.id)::int AS archived
+FROM prodtest.cleanup_run c ORDER BY c.started_at DESC LIMIT %(limit)s
+
+-- name: cleanup_due
+-- How many rows may go, and how the last cleanups ended. Rows are judged only where the indexes say that some might go:
+-- old test rows, rows of dead runs, test users without appointments. A tick of the sensor is mostly the first part.
+WITH recent AS MATERIALIZED (
+    SELECT id, stop_reason, finished_at FROM prodtest.cleanup_run
+    WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 20
+),
+out_of_run AS NOT MATERIALIZED (
+    SELECT c.user_id, c.appointment_id FROM prodtest.test_call c JOIN prodtest.test_run r ON r.id = c.run_id
+    WHERE c.opened_at < {cutoff} OR r.outcome IN ('open', 'abandoned')
+)
+SELECT now() AS clock, last.id AS cleanup_id, last.stop_reason, last.finished_at,
+       (SELECT count(*) FROM recent WHERE finished_at > coalesce(
+            (SELECT max(finished_at) FROM recent WHERE stop_reason <> ALL (%(fruitless)s::text[])), '-infinity'))::int AS fruitless,
+       CASE WHEN EXISTS (SELECT 1 FROM public.appointments a WHERE a.is_test_data AND a.created_at < {cutoff})
+              OR EXISTS (SELECT 1 FROM out_of_run o JOIN public.appointments a ON a.id = o.appointment_id)
+              OR EXISTS (SELECT 1 FROM out_of_run o JOIN public.users u ON u.id = o.user_id
+                         WHERE NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = u.id))
+              OR EXISTS (SELECT 1 FROM prodtest.archived_row r JOIN public.users u ON u.id = (r.content ->> 'user_id')::bigint
+                         WHERE r.table_oid = 'public.appointments'::regclass AND u.created_at < {cutoff}
+                           AND NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = u.id))
+       THEN (WITH {sources}, {judged_appointments}, {judged_users}
+             SELECT (SELECT count(*) FROM judged WHERE verdict = ANY (%(scopes)s::text[]))
+                  + (SELECT count(*) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[])))
+       ELSE 0 END::int AS rows
+FROM (SELECT 1) one LEFT JOIN (SELECT * FROM recent LIMIT 1) last ON true
+
+-- name: foreseen_effects
+-- Which foreign keys lead to what would go, what each would do to its rows, and the statement that counts these; null
+-- where this role may not read the table.
+WITH {sources}, {judged_appointments:as_asked}, {judged_users},
+going AS (
+    SELECT 'public.appointments'::regclass AS parent, array_agg(id) AS ids FROM judged
+    WHERE verdict = ANY (%(scopes)s::text[])
+    UNION ALL
+    SELECT 'public.users'::regclass, array_agg(id) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[])
+)
+SELECT n.relname || CASE c.confdeltype WHEN 'c' THEN ' (goes by cascade)' WHEN 'n' THEN ' (would be set null)'
+                    WHEN 'd' THEN ' (would be set to its default)' ELSE ' (keeps its parent)' END AS effect,
+       CASE WHEN has_table_privilege(c.conrelid, 'SELECT') THEN
+           format('SELECT count(*) AS rows FROM %%s c WHERE c.%%I = ANY (%%L::bigint[])', c.conrelid::regclass, a.attname, g.ids)
+       END AS statement
+FROM going g JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = g.parent AND c.conparentid = 0
+JOIN pg_class n ON n.oid = c.conrelid JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.conrelid <> 'public.appointments'::regclass AND cardinality(c.conkey) = 1 AND g.ids IS NOT NULL ORDER BY 1
+
+-- name: remove_batch
+-- One batch of a cleanup, in the transaction of the caller.
+SELECT table_name, planned, removed FROM prodtest.remove_batch(%(cleanup_id)s, %(place)s, %(wait)s)
+
+-- name: blocked_backends
+-- How many other sessions wait for a lock in this database. What they wait for is hidden from an ordinary role in
+-- pg_stat_activity, and not in pg_locks.
+SELECT count(DISTINCT l.pid)::int AS count FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
+WHERE NOT l.granted AND s.datname = current_database() AND l.pid <> pg_backend_pid()
+
+-- name: customer_sample
+-- Up to %(size)s customers' rows of each table, found by random keys, so that a large table costs no more.
+SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint, a.xmin::text AS xmin
+FROM public.appointments a WHERE NOT a.is_test_data AND a.id IN (
+    SELECT (b.low + random() * (b.high - b.low))::bigint
+    FROM (SELECT min(id) AS low, max(id) AS high FROM public.appointments) b, generate_series(1, %(size)s))
+UNION ALL
+SELECT 'users', u.id, md5(u::text), u.xmin::text
+FROM public.users u WHERE NOT {reserved:u.mobile} AND u.id IN (
+    SELECT (b.low + random() * (b.high - b.low))::bigint
+    FROM (SELECT min(id) AS low, max(id) AS high FROM public.users) b, generate_series(1, %(size)s))
+
+-- name: rows_again
+-- The same rows once more.
+SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint, a.xmin::text AS xmin
+FROM public.appointments a WHERE a.id = ANY (%(appointments)s)
+UNION ALL
+SELECT 'users', u.id, md5(u::text), u.xmin::text FROM public.users u WHERE u.id = ANY (%(users)s)
+
+-- name: customer_fingerprints
+-- Every row that is a customer's, whole. It reads the whole tables: for the demo and the self-test only.
+WITH {sources}
+SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint FROM public.appointments a
+WHERE NOT a.is_test_data AND a.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL)
+UNION ALL
+SELECT 'users', u.id, md5(u::text) FROM public.users u
+WHERE u.id NOT IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL)
+  AND (NOT {reserved:u.mobile} OR EXISTS (
+      SELECT 1 FROM public.appointments a WHERE a.user_id = u.id AND NOT a.is_test_data))
+
+-- name: snapshot_before_removal
+-- The last stored snapshot from before the last cleanup, or the last tests, that removed something.
+SELECT s.figures FROM prodtest.snapshot s WHERE s.taken_at < (
+    SELECT max(c.started_at) FROM prodtest.cleanup_run c WHERE c.deleted <> '{}')
+ORDER BY s.taken_at DESC LIMIT 1

@@ -1,0 +1,63 @@
+-- What is asked of the server before anything else, and about it.
+
+-- name: connection_facts
+-- Which database this is, and whether our schema stands in it for this role.
+SELECT current_database() AS name, {archive_table} IS NOT NULL AS has_schema,
+       current_setting('default_transaction_isolation') <> 'read committed' AS is_stricter
+
+-- name: server_identity
+-- What tells this server and this role from another.
+SELECT pg_is_in_recovery() AS is_replica, (SELECT system_identifier FROM pg_control_system()) AS system_id,
+       current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
+       session_user AS role, clock_timestamp() AS clock
+
+-- name: clock
+-- The database's clock.
+SELECT clock_timestamp() AS clock
+
+-- name: booking_tables
+-- What of the application's migration stands here, and what this role may do with it.
+SELECT to_regclass('public.appointments') IS NOT NULL AND to_regclass('public.users') IS NOT NULL AS has_tables,
+       EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('public.appointments')
+               AND attname = 'is_test_data' AND NOT attisdropped) AS has_mark,
+       to_regclass('public.ix_appointments_is_test_data') IS NOT NULL AS has_mark_index,
+       to_regclass('public.alembic_version') IS NOT NULL AS has_version_table,
+       has_table_privilege(to_regclass('public.appointments'), 'SELECT') AS may_read,
+       has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
+       to_regclass('public.prodtest_stale_test_rows') IS NOT NULL AS has_stale_index,
+       to_regclass('public.prodtest_reserved_users') IS NOT NULL AS has_reserved_index
+
+-- name: application_revision
+-- Where the application's own migrations stand.
+SELECT version_num AS revision FROM public.alembic_version
+
+-- name: readiness
+-- Whether the mark is as it should be, what this role may do, and where the archive lies (null where it may not know).
+SELECT session_user AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS is_superuser,
+       mark.atttypid = 'boolean'::regtype AND mark.attnotnull AS mark_is_sound,
+       EXISTS (SELECT 1 FROM pg_index WHERE indrelid = mark.attrelid AND indisvalid AND mark.attnum = ANY(indkey)) AS mark_is_indexed,
+       has_table_privilege(mark.attrelid, 'SELECT') AND has_table_privilege('public.users', 'SELECT') AS may_read,
+       has_table_privilege(mark.attrelid, 'DELETE') AND has_table_privilege(mark.attrelid, 'UPDATE')
+       AND has_table_privilege('public.users', 'DELETE') AND has_table_privilege('public.users', 'UPDATE') AS may_delete,
+       (SELECT bool_and(prosecdef AND has_schema_privilege(pronamespace, 'USAGE') AND has_function_privilege(oid, 'EXECUTE'))
+        FROM pg_proc WHERE pronamespace = to_regnamespace('prodtest') AND proname = 'remove_batch') AS is_protected,
+       pg_total_relation_size({archive_table}) AS archive_bytes,
+       (SELECT coalesce(nullif(pg_tablespace_location(coalesce(nullif(archive.reltablespace, 0), dattablespace)), ''), data.setting)
+        FROM pg_database LEFT JOIN pg_class archive ON archive.oid = {archive_table}
+        WHERE datname = current_database()) AS archive_folder,
+       data.setting AS data_directory
+FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory'
+WHERE mark.attrelid = to_regclass('public.appointments') AND mark.attname = 'is_test_data' AND NOT mark.attisdropped
+
+-- name: installed_fingerprint
+-- Which version of our functions stands here; null when none does.
+SELECT obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') AS fingerprint
+
+-- name: sensor_heartbeats
+-- When each sensor was last alive.
+SELECT name, beat_at FROM prodtest.heartbeat ORDER BY name
+
+-- name: begin
+-- How long this transaction waits for a lock, and for anything; rows that are hidden from us raise an error.
+SELECT set_config('lock_timeout', %(lock_timeout)s, true), set_config('statement_timeout', %(statement_timeout)s, true),
+       set_config('row_security', 'off', true), set_config('work_mem', '64MB', true)
