@@ -34,7 +34,8 @@ def ensure_schema(url: str, reserved: ReservedNumbers) -> MigrationReport:
         reserved: the numbers that belong to tests, which the ledger's functions must know.
 
     Raises:
-        ConfigurationError: the application's tables or its mark are missing, or the role may not create a schema.
+        ConfigurationError: the application's tables or its mark are missing, the role may not create a schema, or
+            another version of this project has made it.
         Unreachable: the database does not answer.
     """
     with open_database(url, reserved=reserved) as database:
@@ -99,6 +100,7 @@ def _known_revisions() -> frozenset[str]:
 
 def _upgrade(chain: str, url: str, reserved: ReservedNumbers) -> None:
     from alembic import command
+    from alembic.util import CommandError
     from sqlalchemy.exc import DBAPIError
 
     config = _config(chain)
@@ -108,6 +110,11 @@ def _upgrade(chain: str, url: str, reserved: ReservedNumbers) -> None:
     except DBAPIError as error:
         with translated_errors():
             raise error.orig or error from None
+    except CommandError as error:
+        raise ConfigurationError(
+            f"{error}: another version made these tables; use that one, or a newer one (`prodtest demo --fresh` and "
+            "`prodtest dev --fresh` start over)"
+        ) from error
 
 
 def _config(chain: str) -> "Config":

@@ -202,3 +202,13 @@ def test_a_password_of_signs_is_taken_as_it_is_and_shown_nowhere(world: BookingW
             assert written not in result.out + result.err
     finally:
         world.sql(f"DROP ROLE {name}")
+
+
+def test_tables_that_another_version_made_are_told_apart_and_left_alone(booking_url: str) -> None:
+    with psycopg.connect(booking_url) as session:
+        session.execute("UPDATE prodtest.alembic_version SET version_num = 'fedcba987654'")
+        session.execute("COMMENT ON SCHEMA prodtest IS 'of another version'")
+    result = prodtest("cleanup", "--no-dry-run", "--db-url", booking_url, PRODUCTION_DB_TEST_MODE="true")
+    assert (result.code, result.out) == (2, "")
+    assert "fedcba987654" in result.complaint
+    assert "another version made these tables" in result.complaint

@@ -1,12 +1,12 @@
 """The ledger of calls, plans, cleanups and their archive
 
-Revision ID: 4d1f0a6c2b90
+Revision ID: 5c8e2b7d1f04
 Revises:
 """
 
 from alembic import op
 
-revision = "4d1f0a6c2b90"
+revision = "5c8e2b7d1f04"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -1,15 +1,15 @@
 """Who the protected roles are, and the floors that hold for them
 
-Revision ID: 7b2e9c4f1a35
-Revises: 4d1f0a6c2b90
+Revision ID: 9a3d6f0e2c71
+Revises: 5c8e2b7d1f04
 """
 
 from alembic import op
 
 from prodtest_assets.errors import RefusedForSafety
 
-revision = "7b2e9c4f1a35"
-down_revision = "4d1f0a6c2b90"
+revision = "9a3d6f0e2c71"
+down_revision = "5c8e2b7d1f04"
 branch_labels = None
 depends_on = None
 
