@@ -1,6 +1,10 @@
 """The command `prodtest`: thin doors to what the other rooms do. Each command has a file of its own."""
 
+import gc
 import sys
+
+# Imports make many objects and hardly any garbage: looking for it less often starts a command a tenth sooner.
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
 
 def main(door: str | None = None) -> None:
@@ -9,6 +13,7 @@ def main(door: str | None = None) -> None:
     Args:
         door: the file name of a tool that offers only some of the commands, as `doors.py` lists them.
     """
+    gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
     try:
         # Inside, so that Ctrl-C during the imports ends in one line as well.
         from prodtest_assets.cli.entry import prodtest, run
