@@ -1,9 +1,11 @@
--- Plans: which rows may go, stored in batches of ids, oldest rows first.
+-- Plans: which rows may go, stored in batches of ids, oldest rows first. Without parallel workers: the processors are the
+-- application's.
 
 CREATE OR REPLACE FUNCTION prodtest.open_plan(
     p_plan uuid, p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[],
     p_limit int, p_batch_size int, p_actor text, p_active_only boolean DEFAULT false
-) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
+SET max_parallel_workers_per_gather = 0 AS $$
 -- Begin a plan of p_limit rows at most: store whose rows have to be judged, and say in how many parts. A part holds
 -- all rows of its users, so that its transaction is short however many rows there are.
 DECLARE
@@ -25,7 +27,8 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.fill_plan(p_plan uuid, p_place int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
+SET max_parallel_workers_per_gather = 0 AS $$
 -- Judge one part of a plan: store which of its rows may go, in batches of ids, and how many have which verdict.
 DECLARE
     v_plan prodtest.plan;
@@ -63,7 +66,8 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.close_plan(p_plan uuid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET work_mem = '64MB'
+SET max_parallel_workers_per_gather = 0 AS $$
 -- Complete a plan whose parts are all judged; only now it may be executed.
 DECLARE
     v_plan prodtest.plan;
@@ -124,6 +128,7 @@ CREATE OR REPLACE FUNCTION prodtest.judge(
     p_active_only boolean
 ) RETURNS TABLE (table_oid regclass, id bigint, owner bigint, verdict text, aged_from timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
+SET max_parallel_workers_per_gather = 0
 SET plan_cache_mode = force_generic_plan AS $$
 -- The verdict on every known row of these users, and on the users themselves.
 #variable_conflict use_column
@@ -150,7 +155,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.drift(p_plan uuid) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
+SET max_parallel_workers_per_gather = 0 AS $$
 -- Rows within reach now that the plan does not hold, per table; empty when nothing was added. A plan that left rows
 -- out for want of room knows only how many they were. Users all of whose rows are planned need no second judgement.
 DECLARE
@@ -196,7 +202,8 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.reachable(p_plan uuid) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB' AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
+SET max_parallel_workers_per_gather = 0 AS $$
 -- How many rows a plan's question reaches now.
 DECLARE
     v_plan prodtest.plan;
