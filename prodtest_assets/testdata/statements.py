@@ -97,7 +97,7 @@ def functions() -> LiteralString:
     marks, archives, deletes or restores a row. Every function fixes its search_path and names schemas in full.
     Its errors carry a code of class PT, which `connection.py` turns into ours.
     """
-    text = _read("functions")
+    text = "\n".join(_read("functions"))
     # The bodies name each other, so they can only be checked when all of them stand.
     return f"SET LOCAL check_function_bodies = off;\n{_DROP_FUNCTIONS}\n" + _fill(text, _IN_FUNCTIONS | _WITH_SCHEMA)
 
@@ -138,16 +138,16 @@ def named_statements(text: LiteralString) -> dict[str, LiteralString]:
 
 
 @cache
-def _blocks(file: str) -> dict[str, LiteralString]:
-    return named_statements(_read(file))
+def _blocks(name: str) -> dict[str, LiteralString]:
+    return {title: text for file in _read(name) for title, text in named_statements(file).items()}
 
 
 @cache
-def _read(name: str) -> LiteralString:
-    """A file, or all files of a folder in the order of their names."""
+def _read(name: str) -> list[LiteralString]:
+    """The text of a file, or of each file of a folder in the order of their names."""
     place = _folder().joinpath(name)
     files_in_order = sorted(place.iterdir(), key=lambda entry: entry.name) if place.is_dir() else [place]
-    return "\n".join(file.read_text(encoding="utf-8") for file in files_in_order if file.name.endswith(".sql"))
+    return [file.read_text(encoding="utf-8") for file in files_in_order if file.name.endswith(".sql")]
 
 
 def _folder() -> Traversable:
