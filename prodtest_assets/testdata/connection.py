@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -102,7 +102,7 @@ class Database:
         text = query(statement, with_schema=self.has_schema)
         bound = {"reserved": self.reserved.pattern, **parameters}
         self._tell(text, bound)
-        with translated_errors():
+        with self._asking():
             return self.connection.execute(text, bound).fetchall()
 
     def row(self, statement: str, /, **parameters: object) -> DictRow:
@@ -113,7 +113,7 @@ class Database:
         """The rows of a statement that a statement of `queries/` has made, with names only the database knows."""
         if self.on_statement:
             self.on_statement(statement)
-        with translated_errors():
+        with self._asking():
             return self.connection.execute(statement.encode()).fetchall()
 
     def call(self, function: LiteralString, /, *arguments: object) -> object:
@@ -126,9 +126,27 @@ class Database:
         isolated = self.connection.transaction() if self.is_stricter else nullcontext()
         text: LiteralString = f"SELECT prodtest.{function}({places}) AS value"
         self._tell(text, arguments)
-        with translated_errors(), isolated:
+        with self._asking(), isolated:
             row = self.connection.execute(text, arguments).fetchone()
         return row["value"] if row else None
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Our errors instead of the driver's, and a connection that answers after Ctrl-C.
+
+        psycopg reads what is left of an answer only when Ctrl-C meets it waiting. Where it comes between sending and
+        waiting, the next statement, which is to clean up, would find the connection busy.
+        """
+        try:
+            with translated_errors():
+                yield
+        except KeyboardInterrupt:
+            if self.connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                with suppress(psycopg.Error):
+                    self.connection.cancel_safe()
+                    while self.connection.pgconn.get_result():
+                        pass
+            raise
 
     def _tell(self, text: LiteralString, parameters: Params) -> None:
         if self.on_statement:
