@@ -31,16 +31,17 @@ def copied_checkout() -> Iterator[Path]:
 
 
 def processes_of(checkout: Path) -> dict[int, str]:
-    """Every process that has the checkout in its command line or its environment."""
+    """The command line of every process that has the checkout in it or in its environment."""
     found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             try:
-                text = (folder / "cmdline").read_bytes() + b"\0" + (folder / "environ").read_bytes()
+                words = (folder / "cmdline").read_bytes()
+                text = words + b"\0" + (folder / "environ").read_bytes()
             except OSError:
                 continue
             if os.fsencode(checkout) in text:
-                found[int(folder.name)] = text.replace(b"\0", b" ").decode(errors="replace")[:200]
+                found[int(folder.name)] = words.replace(b"\0", b" ").decode(errors="replace")
     return found
 
 
