@@ -94,11 +94,15 @@ class _Gate:
         self._is_open = threading.Event()
         threading.Thread(target=self._follow, daemon=True).start()
 
+    def wait(self) -> None:
+        """Until it is open."""
+        self._is_open.wait()
+
     def pass_through(self, progress: Progress) -> None:
         """Rest while the gate is closed."""
         if not self._is_open.is_set():
             _say({"removed": progress.removed})
-            self._is_open.wait()
+            self.wait()
 
     def _follow(self) -> None:
         for place, _ in enumerate(sys.stdin):
@@ -140,4 +144,6 @@ def _say(message: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     gate = _Gate() if "--in-pieces" in sys.argv else None
+    if gate:
+        gate.wait()
     _say(_clean(sys.argv[1], gate.pass_through if gate else None))
