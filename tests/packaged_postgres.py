@@ -14,7 +14,7 @@ from prodtest_assets.sandbox.state import state_directory
 
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _PLATFORM = f"{sys.platform}-{_MACHINES.get(platform.machine().lower(), platform.machine())}"
-_VERSIONS = {16: "16.14.0-beta.17", 17: "17.10.0-beta.17"}
+_VERSIONS = {15: "15.18.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17"}
 if _PLATFORM == "linux-x64":
     _VERSIONS[14] = "14.23.0-beta.17"
 PACKAGED = tuple(sorted(_VERSIONS))

@@ -7,7 +7,8 @@ import click
 from prodtest_assets.calendar_events import EventRemoval
 from prodtest_assets.cli.output import counted, instant, per_table, say, show, show_json, show_table
 from prodtest_assets.errors import RefusedForSafety
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, StopReason
+from prodtest_assets.reports.words import size
+from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, StopReason, StorageChange
 
 _VERDICTS: Mapping[str, str] = {
     "in_use": "still has appointments that stay",
@@ -131,6 +132,8 @@ def _print_report(report: CleanupReport, database: str, events: EventRemoval) ->
         show(f"  adopted: {counted(report.adopted, 'row')} of test calls that the application had not marked")
     if report.missed:
         show(f"  passed by: {counted(report.missed, 'planned row')} gone or locked meanwhile")
+    if report.storage:
+        _show_storage(report.storage)
     show_events(events)
     if report.proof:
         proof = report.proof
@@ -138,6 +141,22 @@ def _print_report(report: CleanupReport, database: str, events: EventRemoval) ->
             f"  customers: {counted(proof.sampled, 'row')} sampled, {proof.changed_by_us:,} changed by this cleanup, "
             f"{proof.changed_by_others:,} by others"
         )
+
+
+def _show_storage(storage: StorageChange) -> None:
+    """A table that loses rows does not shrink, which surprises everybody once."""
+    if storage.removed_bytes:
+        reusable = (
+            "not measured, the server keeps no statistics"
+            if storage.reusable_bytes is None
+            else size(storage.reusable_bytes)
+        )
+        show(
+            f"  storage: {size(storage.removed_bytes)} of rows removed; reusable after a vacuum: {reusable}; "
+            f"returned to the disk: {size(storage.returned_bytes)} (a table that loses rows does not shrink)"
+        )
+    if storage.recommendation:
+        show(f"  a vacuum is due: {storage.recommendation}")
 
 
 def show_events(events: EventRemoval) -> None:
@@ -165,6 +184,7 @@ def _report_document(report: CleanupReport, database: str, events: EventRemoval)
         "adopted": report.adopted,
         "missed": report.missed,
         "eligible_left": report.eligible_left,
+        "storage": None if report.storage is None else _storage_document(report.storage),
         "calendar_events": {"removed": events.removed, "pending": events.pending, "problem": events.problem},
         "customer_rows": None
         if proof is None
@@ -174,4 +194,14 @@ def _report_document(report: CleanupReport, database: str, events: EventRemoval)
             "changed_by_others": proof.changed_by_others,
         },
         "seconds": round(report.seconds, 3),
+    }
+
+
+def _storage_document(storage: StorageChange) -> dict[str, object]:
+    return {
+        "removed_bytes": storage.removed_bytes,
+        "reusable_bytes": storage.reusable_bytes,
+        "returned_bytes": storage.returned_bytes,
+        "vacuum_due": list(storage.vacuum_due),
+        "recommendation": storage.recommendation,
     }

@@ -145,6 +145,11 @@ def _report_metadata(report: CleanupReport) -> dict[str, Any]:
     }
     if report.id:
         metadata["cleanup_id"] = str(report.id)
+    if report.storage:
+        reusable = report.storage.reusable_bytes
+        metadata["removed_bytes"] = report.storage.removed_bytes
+        metadata["reusable_bytes"] = "not measured" if reusable is None else reusable
+        metadata["returned_bytes"] = report.storage.returned_bytes
     if report.proof:
         metadata["customer_rows_sampled"] = report.proof.sampled
         metadata["customer_rows_changed"] = report.proof.changed_by_us
@@ -155,6 +160,8 @@ def _advice(report: CleanupReport) -> list[str]:
     steps = [f"`prodtest undo {report.id} --dry-run` says what can be brought back"] if report.total else []
     if report.eligible_left:
         steps.append(f"{report.eligible_left} rows that may go are left: `prodtest cleanup` says which and why")
+    if report.storage and report.storage.recommendation:
+        steps.append(f"a vacuum is due, without which no removed row makes room: `{report.storage.recommendation}`")
     if report.plan.kept.get("appointments", {}).get("suspect"):
         steps.append("rows in doubt go by id only: `prodtest cleanup --id ID --no-dry-run`")
     return steps

@@ -1,5 +1,6 @@
 """What the rules are asked with and what they answer. Times are timezone-aware, sizes are bytes."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -214,6 +215,32 @@ class CustomerProof:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageChange:
+    """What a cleanup did to the storage, in bytes. A table that loses rows does not shrink.
+
+    Attributes:
+        removed_bytes: what the removed rows took themselves.
+        reusable_bytes: what dead rows take now, about, which new rows can use after a vacuum; None where the server
+            keeps no statistics.
+        returned_bytes: what the tables gave back to the disk.
+        vacuum_due: tables with more dead rows than autovacuum puts up with, by their qualified names.
+    """
+
+    removed_bytes: int
+    reusable_bytes: int | None
+    returned_bytes: int
+    vacuum_due: tuple[str, ...] = ()
+
+    @property
+    def recommendation(self) -> str | None:
+        """The command that is due, to be pasted; None while there is none."""
+        if not self.vacuum_due:
+            return None
+        tables = " ".join(f"--table={shlex.quote(table)}" for table in self.vacuum_due)
+        return f'vacuumdb --analyze {tables} --dbname="$PRODUCTION_DB_URL"'
+
+
+@dataclass(frozen=True, slots=True)
 class CleanupReport:
     """What a cleanup did.
 
@@ -223,6 +250,7 @@ class CleanupReport:
         adopted: unmarked rows that were marked, since a call provably made them.
         missed: planned rows that were not there any more or not eligible any more.
         eligible_left: rows that could go and are still there.
+        storage: None when no row was looked for.
     """
 
     id: UUID | None
@@ -234,6 +262,7 @@ class CleanupReport:
     eligible_left: int
     proof: CustomerProof | None
     seconds: float
+    storage: StorageChange | None = None
 
     @property
     def is_dry_run(self) -> bool:

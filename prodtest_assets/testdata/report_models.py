@@ -89,6 +89,8 @@ class CleanupFacts:
         is_by_tests: tests took back what their own calls had left.
         deleted: rows per table.
         archived: rows that can still come back.
+        removed_bytes: what the removed rows took themselves.
+        returned_bytes: what the tables gave back to the disk; None where nobody measured it.
         stop_reason: None while it is at work, or when it was killed.
     """
 
@@ -99,6 +101,8 @@ class CleanupFacts:
     stop_reason: str | None
     deleted: Mapping[str, int]
     actor: str
+    removed_bytes: int
+    returned_bytes: int | None
     archived: int
 
 

@@ -33,6 +33,8 @@ def test_the_job_removes_stale_rows_and_leaves_customers(run_job: RunJob, world:
     assert ended.value("test_data_cleanup", "stop_reason") == "drained"
     assert ended.value("test_data_cleanup", "deleted_appointments") == 1
     assert ended.value("test_data_cleanup", "deleted_users") == 1
+    assert ended.value("test_data_cleanup", "removed_bytes") > 0
+    assert ended.value("test_data_cleanup", "returned_bytes") == 0
     assert ended.check("customer_rows_untouched").passed
 
 

@@ -15,6 +15,7 @@ from prodtest_assets.testdata.cleanup.archive import expire_archive
 from prodtest_assets.testdata.cleanup.lease import LeaseTaken, actor, cleanup_lease
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
+from prodtest_assets.testdata.cleanup.storage import storage_change, table_sizes
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, Scope, StopReason
@@ -170,6 +171,7 @@ class _Removal:
     def run(self, *, adopted: int) -> CleanupReport:
         self.database.call("open_cleanup", self.cleanup_id, self.plan.id, actor())
         sample = sample_customers(self.database)
+        sizes = table_sizes(self.database)
         try:
             finished = self._remove_all_batches()
         except BaseException:
@@ -178,17 +180,21 @@ class _Removal:
         left = self._eligible_left()
         reason = self._stop_reason(finished, left)
         proof = prove_untouched(self.database, sample, self.cleanup_id)
-        self.database.call("finish_cleanup", self.cleanup_id, reason.value, Jsonb(asdict(proof)))
+        done = self.database.row("cleanup_run", cleanup_id=self.cleanup_id)
+        storage = storage_change(self.database, sizes, done["removed_bytes"])
+        facts = (Jsonb(asdict(proof)), Jsonb(asdict(storage)))
+        self.database.call("finish_cleanup", self.cleanup_id, reason.value, *facts)
         return CleanupReport(
             id=self.cleanup_id,
             plan=self.plan,
             stop_reason=reason,
-            deleted=self.database.row("cleanup_run", cleanup_id=self.cleanup_id)["deleted"],
+            deleted=done["deleted"],
             adopted=adopted,
             missed=self.plan.total - self.removed,
             eligible_left=left,
             proof=proof,
             seconds=time.monotonic() - self.started,
+            storage=storage,
         )
 
     def _eligible_left(self) -> int:
@@ -262,4 +268,4 @@ class _Removal:
     def _note_failure(self) -> None:
         """Leave a stop reason behind; a connection that is gone leaves it to the next cleanup."""
         if not self.database.connection.broken:
-            self.database.call("finish_cleanup", self.cleanup_id, StopReason.FAILED.value, None)
+            self.database.call("finish_cleanup", self.cleanup_id, StopReason.FAILED.value, None, None)

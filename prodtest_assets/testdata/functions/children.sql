@@ -78,6 +78,7 @@ DECLARE
     v_children bigint[];
     v_gone int;
     v_kept int;
+    v_bytes bigint;
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table)
                  WHERE on_delete = 'c' AND child_key IS NOT NULL AND child <> 'public.appointments'::regclass LOOP
@@ -86,14 +87,15 @@ BEGIN
         CONTINUE WHEN v_children IS NULL;
         PERFORM prodtest.archive_children(p_cleanup, v_key.child, v_children);
         EXECUTE format(
-            'WITH gone AS (DELETE FROM %1$s c WHERE c.%2$I = ANY ($1) AND c.%3$I = ANY ($2) RETURNING c.*),
+            'WITH gone AS (DELETE FROM %1$s c WHERE c.%2$I = ANY ($1) AND c.%3$I = ANY ($2)
+                          RETURNING c.%2$I AS id, to_jsonb(c) AS content, pg_column_size(c) AS bytes),
                   kept AS (INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
-                           SELECT $3, %4$L, g.%2$I, to_jsonb(g) FROM gone g RETURNING 1)
-             SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)',
+                           SELECT $3, %4$L, g.id, g.content FROM gone g RETURNING 1)
+             SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone',
             v_key.child, v_key.child_key, v_key.child_column, v_key.child::oid::regclass)
-        INTO v_gone, v_kept USING v_children, p_ids, p_cleanup;
+        INTO v_gone, v_bytes, v_kept USING v_children, p_ids, p_cleanup;
         PERFORM prodtest.note_removal(
-            p_cleanup, prodtest.name_of(v_key.child), v_gone, v_kept);
+            p_cleanup, prodtest.name_of(v_key.child), v_gone, v_kept, v_bytes);
     END LOOP;
 END
 $$;

@@ -12,6 +12,7 @@ DECLARE
     v_blocked bigint[];
     v_gone int;
     v_kept int;
+    v_bytes bigint;
 BEGIN
     -- Locks first, in an order of their own: a mark lifted while this waits is seen by the statements below.
     IF p_wait THEN
@@ -33,7 +34,7 @@ BEGIN
     gone AS (
         DELETE FROM public.appointments a USING judged j
         WHERE a.ctid = j.location AND a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
-        RETURNING a.id, to_jsonb(a) AS content, j.mobile, j.owner_created_at
+        RETURNING a.id, to_jsonb(a) AS content, pg_column_size(a) AS bytes, j.mobile, j.owner_created_at
     ),
     kept AS (
         INSERT INTO prodtest.archived_row
@@ -42,8 +43,8 @@ BEGIN
                g.id IN (SELECT l.appointment_id FROM ledger l WHERE NOT l.marked_by_app), g.mobile, g.owner_created_at
         FROM gone g RETURNING 1
     )
-    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;
-    RETURN prodtest.note_removal(p_cleanup, 'appointments', v_gone, v_kept);
+    SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone INTO v_gone, v_bytes, v_kept;
+    RETURN prodtest.note_removal(p_cleanup, 'appointments', v_gone, v_kept, v_bytes);
 END
 $$;
 
@@ -61,6 +62,7 @@ DECLARE
     v_blocked bigint[];
     v_gone int;
     v_kept int;
+    v_bytes bigint;
 BEGIN
     IF p_wait THEN
         SELECT array_agg(l.id) INTO v_ids FROM (
@@ -81,25 +83,26 @@ BEGIN
     gone AS (
         DELETE FROM public.users u USING judged_user j
         WHERE u.id = j.id AND j.present = 0 AND j.verdict = p_verdict
-        RETURNING u.*
+        RETURNING u.id, to_jsonb(u) AS content, pg_column_size(u) AS bytes
     ),
     kept AS (
         INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
-        SELECT p_cleanup, 'public.users'::regclass, g.id, to_jsonb(g) FROM gone g RETURNING 1
+        SELECT p_cleanup, 'public.users'::regclass, g.id, g.content FROM gone g RETURNING 1
     )
-    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept) INTO v_gone, v_kept;
-    RETURN prodtest.note_removal(p_cleanup, 'users', v_gone, v_kept);
+    SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone INTO v_gone, v_bytes, v_kept;
+    RETURN prodtest.note_removal(p_cleanup, 'users', v_gone, v_kept, v_bytes);
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.note_removal(p_cleanup uuid, p_table text, p_gone int, p_kept int) RETURNS int
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prodtest.note_removal(p_cleanup uuid, p_table text, p_gone int, p_kept int, p_bytes bigint)
+RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF p_gone <> p_kept THEN
         RAISE EXCEPTION '% rows removed from %, % archived', p_gone, p_table, p_kept USING ERRCODE = 'PT008';
     END IF;
     UPDATE prodtest.cleanup_run
     SET deleted = jsonb_set(deleted, ARRAY[p_table], to_jsonb(coalesce((deleted ->> p_table)::int, 0) + p_gone)),
+        removed_bytes = removed_bytes + coalesce(p_bytes, 0),
         transactions = transactions || pg_current_xact_id()::text
     WHERE id = p_cleanup AND finished_at IS NULL;
     IF NOT FOUND THEN

@@ -12,7 +12,7 @@ FROM prodtest.plan_batch WHERE plan_id = %(plan_id)s ORDER BY place
 
 -- name: cleanup_run
 -- One cleanup.
-SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, actor, transactions, proof
+SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, removed_bytes, actor, transactions, proof
 FROM prodtest.cleanup_run WHERE id = %(cleanup_id)s
 
 -- name: latest_cleanup
@@ -23,6 +23,7 @@ WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC 
 -- name: recent_cleanups
 -- The last cleanups and removals by tests, newest first, with the rows that can still come back.
 SELECT c.id, c.plan_id IS NULL AS is_by_tests, c.started_at, c.finished_at, c.stop_reason, c.deleted, c.actor,
+       c.removed_bytes, (c.storage ->> 'returned_bytes')::bigint AS returned_bytes,
        (SELECT count(*) FROM prodtest.archived_row a WHERE a.cleanup_id = c.id)::int AS archived
 FROM prodtest.cleanup_run c ORDER BY c.started_at DESC LIMIT %(limit)s
 
@@ -117,3 +118,24 @@ WHERE u.id NOT IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL)
 SELECT s.figures FROM prodtest.snapshot s WHERE s.taken_at < (
     SELECT max(c.started_at) FROM prodtest.cleanup_run c WHERE c.deleted <> '{}')
 ORDER BY s.taken_at DESC LIMIT 1
+
+-- name: table_sizes
+-- Every table that a cleanup may remove rows from: its bytes, what its dead rows take about (null where the server keeps
+-- no statistics), and whether they are more than autovacuum puts up with.
+WITH RECURSIVE reach AS (
+    SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[])::oid AS t
+    UNION SELECT c.conrelid FROM reach r JOIN pg_constraint c
+    ON c.confrelid = r.t AND c.contype = 'f' AND c.confdeltype = 'c' AND c.conparentid = 0
+)
+SELECT format('%%I.%%I', n.nspname, c.relname) AS name, pg_relation_size(c.oid) AS bytes,
+       CASE WHEN current_setting('track_counts')::boolean THEN
+           (pg_relation_size(c.oid) * s.n_dead_tup / greatest(s.n_live_tup + s.n_dead_tup, 1))::bigint END AS dead_bytes,
+       current_setting('track_counts')::boolean AND s.n_dead_tup > current_setting('autovacuum_vacuum_threshold')::float
+           + current_setting('autovacuum_vacuum_scale_factor')::float * greatest(c.reltuples, 0) AS vacuum_is_due
+FROM reach r JOIN pg_class c ON c.oid = r.t JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_stat_all_tables s ON s.relid = c.oid ORDER BY 1
+
+-- name: statistics_flush
+-- The call that makes this session's share of the statistics known at once; none before PostgreSQL 15.
+SELECT format('SELECT %%s()', p.oid::regproc) AS statement FROM pg_proc p
+WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = 'pg_stat_force_next_flush'

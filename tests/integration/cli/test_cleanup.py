@@ -46,6 +46,18 @@ def test_a_dry_run_is_the_default_and_shows_exactly_what_a_live_run_removes(seed
     assert live.json()["customer_rows"]["changed_by_cleanup"] == 0
 
 
+def test_a_live_run_says_what_became_of_the_storage(seeded: BookingWorld) -> None:
+    storage = cleanup(seeded, "--no-dry-run", "--id", "3", "--json").json()["storage"]
+    assert (storage["removed_bytes"] > 0, storage["returned_bytes"], storage["recommendation"]) == (True, 0, None)
+    seeded.sql(
+        "INSERT INTO appointments (user_id, starts_at, is_test_data, created_at) SELECT max(id), now() + n *"
+        " interval '1 hour', true, now() - interval '3 days' FROM users, generate_series(1, 300) n GROUP BY n"
+    )
+    shown = cleanup(seeded, "--no-dry-run").out
+    assert "a table that loses rows does not shrink" in shown
+    assert 'a vacuum is due: vacuumdb --analyze --table=public.appointments --dbname="$PRODUCTION_DB_URL"' in shown
+
+
 def test_a_dry_run_without_test_mode_works_and_says_why_its_plan_is_not_stored(seeded: BookingWorld) -> None:
     dry = cleanup(seeded, test_mode=False)
     assert (dry.code, dry.err) == (0, "")

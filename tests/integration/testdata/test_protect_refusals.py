@@ -48,7 +48,7 @@ FORBIDDEN = [
     "SELECT prodtest.archive_appointments(gen_random_uuid(), NULL, NULL, '{1}', 'stale', 'infinity', NULL, true)",
     "SELECT prodtest.archive_users(gen_random_uuid(), NULL, NULL, '{1}', 'stale', 'infinity', NULL, true)",
     "SELECT prodtest.archive_children(gen_random_uuid(), 'public.users', '{1}')",
-    "SELECT prodtest.note_removal(gen_random_uuid(), 'appointments', 1, 1)",
+    "SELECT prodtest.note_removal(gen_random_uuid(), 'appointments', 1, 1, 1)",
     "SELECT prodtest.adopt('{1}')",
     "ALTER FUNCTION prodtest.adopt(bigint[]) SECURITY INVOKER",
 ]

@@ -75,7 +75,9 @@ def report(
         runs=(RunFacts(RUN, target, NOW - DAY, NOW, "failed", 33, 1, 0, 91, 84),),
         calls=(call,),
         calls_left_out=0,
-        cleanups=(CleanupFacts(RUN, False, NOW, NOW, "drained", {"appointments": 1, "users": 2}, "qa@host", 3),),
+        cleanups=(
+            CleanupFacts(RUN, False, NOW, NOW, "drained", {"appointments": 1, "users": 2}, "qa@host", 900, 0, 3),
+        ),
         volumes=(VolumePoint(NOW - DAY, 40, 30), VolumePoint(NOW, 10, 3)),
         checks=tuple(
             CheckHistory(check.name, check.what, check.do, (CheckState(NOW, check.count),))

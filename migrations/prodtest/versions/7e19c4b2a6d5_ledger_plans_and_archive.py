@@ -1,12 +1,12 @@
 """The ledger of calls, plans, cleanups and their archive
 
-Revision ID: 5c8e2b7d1f04
+Revision ID: 7e19c4b2a6d5
 Revises:
 """
 
 from alembic import op
 
-revision = "5c8e2b7d1f04"
+revision = "7e19c4b2a6d5"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -113,7 +113,10 @@ CREATE TABLE prodtest.cleanup_run (
     deleted jsonb NOT NULL DEFAULT '{}',
     actor text NOT NULL,
     transactions text[] NOT NULL DEFAULT '{}',
-    proof jsonb
+    -- What the removed rows took themselves, as pg_column_size counts it.
+    removed_bytes bigint NOT NULL DEFAULT 0,
+    proof jsonb,
+    storage jsonb
 );
 
 CREATE TABLE prodtest.archived_row (
