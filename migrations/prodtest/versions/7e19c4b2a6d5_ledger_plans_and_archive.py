@@ -112,11 +112,16 @@ CREATE TABLE prodtest.cleanup_run (
         ('drained', 'max_delete', 'max_runtime', 'held', 'locked', 'refused', 'failed')),
     deleted jsonb NOT NULL DEFAULT '{}',
     actor text NOT NULL,
-    transactions text[] NOT NULL DEFAULT '{}',
     -- What the removed rows took themselves, as pg_column_size counts it.
     removed_bytes bigint NOT NULL DEFAULT 0,
     proof jsonb,
     storage jsonb
+);
+-- Not an array of the cleanup: a large one would be written anew with each of thousands of steps.
+CREATE TABLE prodtest.cleanup_transaction (
+    cleanup_id uuid NOT NULL,
+    id text NOT NULL,
+    PRIMARY KEY (cleanup_id, id)
 );
 
 CREATE TABLE prodtest.archived_row (
@@ -250,7 +255,8 @@ def downgrade() -> None:
         $$;
         DROP TABLE prodtest.heartbeat, prodtest.alert_delivery, prodtest.alert, prodtest.alert_message,
             prodtest.alert_cause, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
-            prodtest.archived_row, prodtest.cleanup_run, prodtest.plan_batch, prodtest.plan_part, prodtest.plan,
+            prodtest.archived_row, prodtest.cleanup_transaction, prodtest.cleanup_run, prodtest.plan_batch,
+            prodtest.plan_part, prodtest.plan,
             prodtest.snapshot, prodtest.free_name, prodtest.test_call, prodtest.test_run;
         COMMENT ON SCHEMA prodtest IS NULL;
     """)

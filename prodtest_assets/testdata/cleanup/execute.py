@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from prodtest_assets.errors import PlanDrifted, ProdtestError, RefusedForSafety
 from prodtest_assets.testdata.cleanup.archive import expire_archive
 from prodtest_assets.testdata.cleanup.lease import LeaseTaken, actor, cleanup_lease
+from prodtest_assets.testdata.cleanup.pace import LONGEST_REST_SECONDS, Pace
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.cleanup.storage import storage_change, table_sizes
@@ -24,7 +25,6 @@ from prodtest_assets.testdata.proof import prove_untouched, sample_customers
 _STATEMENT_TIMEOUT = "60s"
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 2.0
 _RETRIED = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
@@ -167,6 +167,7 @@ class _Removal:
     started: float
     on_progress: OnProgress | None
     removed: int = 0
+    pace: Pace = field(default_factory=Pace)
 
     def run(self, *, adopted: int) -> CleanupReport:
         self.database.call("open_cleanup", self.cleanup_id, self.plan.id, actor())
@@ -216,18 +217,28 @@ class _Removal:
         for batch in batches:
             if self._is_out_of_time():
                 return False
-            if self._remove_batch(batch["place"], wait=False) < batch["rows"]:
+            if self._remove_batch(batch, wait=False) < batch["rows"]:
                 short.append(batch)
         for batch in short:
             if self._is_out_of_time():
                 return False
-            self._remove_batch(batch["place"], wait=True)
-        return True
+            self._remove_batch(batch, wait=True)
+        return not (short and self._is_out_of_time())
 
-    def _remove_batch(self, place: int, *, wait: bool) -> int:
+    def _remove_batch(self, batch: Any, *, wait: bool) -> int:
+        """Remove a batch in steps of as many rows as the pace allows; the number of rows that went."""
+        removed, first = 0, 1
+        while first <= batch["rows"] and not self._is_out_of_time():
+            rows = self.pace.rows_of_a_step(batch["rows"])
+            removed += self._remove_step(batch["place"], first, rows, wait=wait)
+            first += rows
+        return removed
+
+    def _remove_step(self, place: int, first: int, rows: int, *, wait: bool) -> int:
         for attempt in range(1, _ATTEMPTS + 1):
+            started = time.monotonic()
             try:
-                row = self._remove_batch_once(place, wait=wait)
+                row = self._remove_once(place, first, rows, wait=wait)
             except ProdtestError as error:
                 if not isinstance(error.__cause__, _RETRIED):
                     raise
@@ -235,21 +246,27 @@ class _Removal:
                     return 0
                 time.sleep(0.1 * attempt)
             else:
+                seconds = time.monotonic() - started
                 self.removed += row["removed"]
                 self._report_progress()
-                self._let_others_pass()
+                self._let_others_pass(row["transactions"], seconds)
                 return int(row["removed"])
         return 0
 
-    def _remove_batch_once(self, place: int, *, wait: bool) -> Any:
+    def _remove_once(self, place: int, first: int, rows: int, *, wait: bool) -> Any:
         with self.database.transaction(statement_timeout=_STATEMENT_TIMEOUT):
-            return self.database.row("remove_batch", cleanup_id=self.cleanup_id, place=place, wait=wait)
+            return self.database.row(
+                "remove_batch", cleanup_id=self.cleanup_id, place=place, wait=wait, first=first, rows=rows
+            )
 
-    def _let_others_pass(self) -> None:
-        """Pause while sessions of the application wait for locks, whoever holds them."""
-        deadline = time.monotonic() + _LONGEST_PAUSE_SECONDS
-        while self.database.row("blocked_backends")["count"] and time.monotonic() < deadline:
+    def _let_others_pass(self, transactions_before: int, seconds: float) -> None:
+        """Rest beside an application that writes, and while sessions of it wait for locks, whoever holds them."""
+        others = self.database.row("blocked_backends")
+        self.pace.rest(others["transactions"] - transactions_before - 1, seconds)
+        deadline = time.monotonic() + LONGEST_REST_SECONDS
+        while others["count"] and time.monotonic() < deadline:
             time.sleep(_PAUSE_SECONDS)
+            others = self.database.row("blocked_backends")
 
     def _is_out_of_time(self) -> bool:
         return timedelta(seconds=time.monotonic() - self.started) > self.policy.max_runtime

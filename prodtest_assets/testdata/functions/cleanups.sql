@@ -67,25 +67,28 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(array_agg(id), '{}') FROM adopted
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.remove_batch(p_cleanup uuid, p_place int, p_wait boolean)
-RETURNS TABLE (table_name text, planned int, removed int) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- Archive and delete one batch of the cleanup's plan in the caller's transaction.
+CREATE OR REPLACE FUNCTION prodtest.remove_batch(
+    p_cleanup uuid, p_place int, p_wait boolean, p_first int DEFAULT 1, p_rows int DEFAULT NULL
+) RETURNS TABLE (table_name text, planned int, removed int) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Archive and delete one batch of the cleanup's plan, or p_rows of its rows from the p_first on, in the caller's transaction.
 DECLARE
     v_plan prodtest.plan;
     v_batch prodtest.plan_batch;
+    v_ids bigint[];
     v_removed int;
 BEGIN
     PERFORM prodtest.hold_lease(p_cleanup);
     SELECT p.* INTO STRICT v_plan FROM prodtest.plan p JOIN prodtest.cleanup_run c ON c.plan_id = p.id WHERE c.id = p_cleanup;
     SELECT b.* INTO STRICT v_batch FROM prodtest.plan_batch b WHERE b.plan_id = v_plan.id AND b.place = p_place;
+    v_ids := v_batch.row_ids[p_first : p_first + coalesce(p_rows, cardinality(v_batch.row_ids)) - 1];
     IF v_batch.table_oid = 'public.users'::regclass THEN
         v_removed := prodtest.archive_users(
-            p_cleanup, v_plan.id, NULL, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
+            p_cleanup, v_plan.id, NULL, v_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
     ELSE
         v_removed := prodtest.archive_appointments(
-            p_cleanup, v_plan.id, NULL, v_batch.row_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
+            p_cleanup, v_plan.id, NULL, v_ids, v_batch.scope, v_plan.cutoff, v_plan.run_id, p_wait);
     END IF;
-    RETURN QUERY SELECT prodtest.name_of(v_batch.table_oid), cardinality(v_batch.row_ids), v_removed;
+    RETURN QUERY SELECT prodtest.name_of(v_batch.table_oid), cardinality(v_ids), v_removed;
 END
 $$;
 

@@ -102,12 +102,12 @@ BEGIN
     END IF;
     UPDATE prodtest.cleanup_run
     SET deleted = jsonb_set(deleted, ARRAY[p_table], to_jsonb(coalesce((deleted ->> p_table)::int, 0) + p_gone)),
-        removed_bytes = removed_bytes + coalesce(p_bytes, 0),
-        transactions = transactions || pg_current_xact_id()::text
+        removed_bytes = removed_bytes + coalesce(p_bytes, 0)
     WHERE id = p_cleanup AND finished_at IS NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no unfinished cleanup %', p_cleanup USING ERRCODE = 'PT009';
     END IF;
+    INSERT INTO prodtest.cleanup_transaction VALUES (p_cleanup, pg_current_xact_id()::text) ON CONFLICT DO NOTHING;
     RETURN p_gone;
 END
 $$;

@@ -12,8 +12,9 @@ FROM prodtest.plan_batch WHERE plan_id = %(plan_id)s ORDER BY place
 
 -- name: cleanup_run
 -- One cleanup.
-SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, removed_bytes, actor, transactions, proof
-FROM prodtest.cleanup_run WHERE id = %(cleanup_id)s
+SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, removed_bytes, actor, proof,
+       ARRAY(SELECT t.id FROM prodtest.cleanup_transaction t WHERE t.cleanup_id = c.id) AS transactions
+FROM prodtest.cleanup_run c WHERE id = %(cleanup_id)s
 
 -- name: latest_cleanup
 -- The last cleanup of a plan that came to an end.
@@ -74,13 +75,14 @@ JOIN pg_class n ON n.oid = c.conrelid JOIN pg_attribute a ON a.attrelid = c.conr
 WHERE c.conrelid <> 'public.appointments'::regclass AND cardinality(c.conkey) = 1 AND g.ids IS NOT NULL ORDER BY 1
 
 -- name: remove_batch
--- One batch of a cleanup, in the transaction of the caller.
-SELECT table_name, planned, removed FROM prodtest.remove_batch(%(cleanup_id)s, %(place)s, %(wait)s)
+-- Some rows of one batch of a cleanup, in the transaction of the caller, and how far the server's transactions were before.
+SELECT table_name, planned, removed, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS transactions
+FROM prodtest.remove_batch(%(cleanup_id)s, %(place)s, %(wait)s, %(first)s, %(rows)s)
 
 -- name: blocked_backends
--- How many other sessions wait for a lock in this database. What they wait for is hidden from an ordinary role in
--- pg_stat_activity, and not in pg_locks.
-SELECT count(DISTINCT l.pid)::int AS count FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
+-- How many other sessions wait for a lock in this database, and how far the server's transactions are. What they wait for
+-- is hidden from an ordinary role in pg_stat_activity, and not in pg_locks.
+SELECT count(DISTINCT l.pid)::int AS count, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS transactions FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
 WHERE NOT l.granted AND s.datname = current_database() AND l.pid <> pg_backend_pid()
 
 -- name: customer_sample

@@ -176,7 +176,7 @@ def test_a_batch_whose_lease_is_lost_removes_nothing(world):
     world.database.call("open_cleanup", cleanup, plan.id, "slow")
     world.sql("UPDATE prodtest.lease SET holder = %s", uuid4())
     with pytest.raises(Exception, match="lease was lost"):
-        world.database.row("remove_batch", cleanup_id=cleanup, place=1, wait=False)
+        world.database.row("remove_batch", cleanup_id=cleanup, place=1, wait=False, first=1, rows=None)
     assert world.has_appointment(row)
 
 
