@@ -50,6 +50,17 @@ def test_a_lone_materialization_is_a_dry_run(run_job: RunJob, world: BookingWorl
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
+def test_a_day_of_dry_runs_alone_is_an_error(run_job: RunJob, world: BookingWorld) -> None:
+    world.book(age=TWO_DAYS)
+    run_job(ALONE, selection=ONLY_CLEANUP)
+    world.sql("UPDATE prodtest.plan SET created_at = created_at - interval '1 day'")
+
+    check = run_job(ALONE, selection=ONLY_CLEANUP).check("cleanup_is_effective")
+
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "only dry runs since" in str(check.description)
+
+
 def test_the_plan_of_a_dry_run_makes_a_lone_materialization_live(run_job: RunJob, world: BookingWorld) -> None:
     stale = world.book(age=TWO_DAYS)
     plan = run_job(ALONE, selection=ONLY_CLEANUP).value("test_data_cleanup", "plan_id")

@@ -115,7 +115,9 @@ CREATE TABLE prodtest.cleanup_run (
     -- What the removed rows took themselves, as pg_column_size counts it.
     removed_bytes bigint NOT NULL DEFAULT 0,
     proof jsonb,
-    storage jsonb
+    storage jsonb,
+    -- From when the oldest row counts its age that could go and stayed; null when none did.
+    oldest_left timestamptz
 );
 -- Not an array of the cleanup: a large one would be written anew with each of thousands of steps.
 CREATE TABLE prodtest.cleanup_transaction (

@@ -178,12 +178,12 @@ class _Removal:
         except BaseException:
             self._note_failure()
             raise
-        left = self._eligible_left()
+        left, oldest = self._left_over()
         reason = self._stop_reason(finished, left)
         proof = prove_untouched(self.database, sample, self.cleanup_id)
         done = self.database.row("cleanup_run", cleanup_id=self.cleanup_id)
         storage = storage_change(self.database, sizes, done["removed_bytes"])
-        facts = (Jsonb(asdict(proof)), Jsonb(asdict(storage)))
+        facts = (Jsonb(asdict(proof)), Jsonb(asdict(storage)), oldest)
         self.database.call("finish_cleanup", self.cleanup_id, reason.value, *facts)
         return CleanupReport(
             id=self.cleanup_id,
@@ -198,12 +198,15 @@ class _Removal:
             storage=storage,
         )
 
-    def _eligible_left(self) -> int:
-        """Counted only when rows are left: the cutoff stands, so a plan that went as a whole leaves none."""
+    def _left_over(self) -> tuple[int, str | None]:
+        """How many rows could still go, and since when the oldest of them counts its age.
+
+        Asked only when rows are left: the cutoff stands, so a plan that went as a whole leaves none.
+        """
         if self.removed == self.plan.total and not self.plan.truncated:
-            return 0
+            return 0, None
         left = self.database.call("reachable", self.plan.id)
-        return left if isinstance(left, int) else 0
+        return (left["rows"], left["oldest"]) if isinstance(left, dict) else (0, None)
 
     def _remove_all_batches(self) -> bool:
         """Whether there was time for all of them. What is locked is passed by first and waited for last."""
@@ -285,4 +288,4 @@ class _Removal:
     def _note_failure(self) -> None:
         """Leave a stop reason behind; a connection that is gone leaves it to the next cleanup."""
         if not self.database.connection.broken:
-            self.database.call("finish_cleanup", self.cleanup_id, StopReason.FAILED.value, None, None)
+            self.database.call("finish_cleanup", self.cleanup_id, StopReason.FAILED.value, None, None, None)

@@ -18,10 +18,12 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.finish_cleanup(p_cleanup uuid, p_stop_reason text, p_proof jsonb, p_storage jsonb)
-RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prodtest.finish_cleanup(
+    p_cleanup uuid, p_stop_reason text, p_proof jsonb, p_storage jsonb, p_oldest_left timestamptz
+) RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE prodtest.cleanup_run
-    SET finished_at = clock_timestamp(), stop_reason = p_stop_reason, proof = p_proof, storage = p_storage
+    SET finished_at = clock_timestamp(), stop_reason = p_stop_reason, proof = p_proof, storage = p_storage,
+        oldest_left = p_oldest_left
     WHERE id = p_cleanup AND finished_at IS NULL
 $$;
 

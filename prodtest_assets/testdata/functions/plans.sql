@@ -201,10 +201,10 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.reachable(p_plan uuid) RETURNS bigint
+CREATE OR REPLACE FUNCTION prodtest.reachable(p_plan uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
 SET max_parallel_workers_per_gather = 0 AS $$
--- How many rows a plan's question reaches now.
+-- How many rows a plan's question reaches now, and since when the oldest of them counts its age.
 DECLARE
     v_plan prodtest.plan;
     p_run uuid;
@@ -217,7 +217,7 @@ BEGIN
     p_run := v_plan.run_id;
     v_named_users := v_plan.named_users;
     WITH {sources}, {people} SELECT array_agg(p.id) INTO v_people FROM people p;
-    RETURN (SELECT count(*) FROM prodtest.judge(
+    RETURN (SELECT jsonb_build_object('rows', count(*), 'oldest', min(j.aged_from)) FROM prodtest.judge(
         v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) j
         WHERE j.verdict = ANY (v_verdicts));
 END

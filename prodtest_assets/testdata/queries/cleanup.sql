@@ -55,6 +55,19 @@ SELECT now() AS clock, last.id AS cleanup_id, last.stop_reason, last.finished_at
        ELSE 0 END::int AS rows
 FROM (SELECT 1) one LEFT JOIN (SELECT * FROM recent LIMIT 1) last ON true
 
+-- name: cleanup_past
+-- How old the oldest row was that the last cleanups left although it could go, the last one last (null where none was
+-- left), and since when only dry runs have found something to do.
+SELECT clock_timestamp() AS clock,
+       (SELECT array_agg(r.age ORDER BY r.finished_at) FROM (
+            SELECT finished_at, finished_at - oldest_left AS age FROM prodtest.cleanup_run
+            WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT %(runs)s) r) AS backlog,
+       (SELECT min(p.created_at) FROM prodtest.plan p
+        WHERE p.is_complete AND p.scope = 'stale' AND p.in_reach > 0 AND p.created_at > coalesce(
+            (SELECT max(c.started_at) FROM prodtest.cleanup_run c
+             WHERE c.plan_id IS NOT NULL AND c.stop_reason NOT IN ('locked', 'refused')), '-infinity')
+          AND NOT EXISTS (SELECT 1 FROM prodtest.cleanup_run c WHERE c.plan_id = p.id)) AS only_dry_since
+
 -- name: foreseen_effects
 -- Which foreign keys lead to what would go, what each would do to its rows, and the statement that counts these; null
 -- where this role may not read the table.
