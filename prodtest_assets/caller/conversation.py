@@ -5,7 +5,6 @@ The rules are those of https://www.twilio.com/docs/voice/twiml and of each verb'
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import httpx
 
@@ -14,10 +13,12 @@ from prodtest_assets.caller.call import Ended, Turn
 from prodtest_assets.caller.clock import Clock
 from prodtest_assets.caller.content import document_of
 from prodtest_assets.caller.faults import BadTwiml, NothingListens, ProviderError
+from prodtest_assets.caller.hearing import Hearing
 from prodtest_assets.caller.script import suggestion
 from prodtest_assets.caller.speaker import Quiet, Said, Speaker
-from prodtest_assets.caller.statuses import Status, StatusCallbacks
-from prodtest_assets.caller.twiml import Method, Verb
+from prodtest_assets.caller.statuses import StatusCallbacks
+from prodtest_assets.caller.steps import Next, Over
+from prodtest_assets.caller.twiml import Verb
 from prodtest_assets.caller.wire import Answer, Line, resolve
 from prodtest_assets.errors import CallFailed, Unreachable
 
@@ -27,25 +28,6 @@ MAX_REPEATS = 5
 
 _QUOTED = 300
 _DEFAULT_GATHER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """The call goes on with a request, which the network may deliver twice."""
-
-    url: httpx.URL
-    method: Method = "POST"
-    fields: dict[str, str] = field(default_factory=dict)
-    twice: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """The call is over."""
-
-    ended: Ended
-    problem: str | None = None
-    status: Status = "completed"
 
 
 class Conversation:
@@ -73,7 +55,7 @@ class Conversation:
             speaker: answers the prompts.
             statuses: tells the application how the call gets on.
             clock: stamps the turns and passes the time of silences.
-            fallback: asked once, when an answer is none.
+            fallback: asked whenever an answer is none.
             secrets: taken out of whatever the application says.
             on_turn: told of each turn as it happens.
         """
@@ -85,12 +67,17 @@ class Conversation:
         self._fallback = fallback
         self._secrets = secrets
         self._on_turn = on_turn
-        self._heard: list[str] = []
-        self._said: list[str] = []
+        self._hearing = Hearing()
+        self._unplaced: dict[str, str] = {}
         self._is_noted = False
         self._remarks: list[str] = []
         self._asked: Counter[tuple[str, str]] = Counter()
         self._call_fields: Mapping[str, str] = {}
+
+    @property
+    def caller_spoke(self) -> bool:
+        """Whether the caller has said or keyed in anything."""
+        return any(turn.speaker == "caller" for turn in self.turns)
 
     def run(self, start: httpx.URL, call_fields: Mapping[str, str]) -> Over:
         """Hold the conversation.
@@ -116,14 +103,24 @@ class Conversation:
             try:
                 outcome = self._take(step, fields)
             except CallFailed as fault:
-                outcome = self._after(fault)
+                outcome = self._after(fault, step)
             if isinstance(outcome, Over):
-                return outcome
+                return self._explained(outcome)
             step = outcome
         return Over(
             Ended.failed,
             f"the call was not over after {MAX_TURNS} turns; the last prompt was: {self._quoted()}",
         )
+
+    def _explained(self, over: Over) -> Over:
+        """Say why the application ended the call, where it lay with the caller: they have not answered it."""
+        if over.ended is not Ended.hung_up_by_application or over.problem:
+            return over
+        if self._unplaced:
+            return Over(Ended.caller_gave_up, list(self._unplaced.values())[-1])
+        if not self.caller_spoke:
+            return Over(over.ended, "the application ended the call before the caller had said anything", over.status)
+        return over
 
     def _take(self, step: Next, fields: dict[str, str]) -> Next | Over:
         answer = self._line.request(step.method, step.url, fields | step.fields)
@@ -135,7 +132,8 @@ class Conversation:
             message, url = f"{step.method} {step.url.path}: {fault.plain}", str(answer.url)
             raise ProviderError(message, fault.code, url=url, status=answer.status, latency=answer.latency) from fault
         self._remarks += (warning for warning in document.warnings if warning not in self._remarks)
-        self._is_noted, self._said = False, []
+        self._is_noted = False
+        self._hearing.turn_noted()
         try:
             return self._perform(document.verbs, answer)
         finally:
@@ -158,8 +156,10 @@ class Conversation:
 
     def _do(self, verb: Verb, answer: Answer, *, is_last: bool) -> Next | Over | None:
         match verb:
-            case twiml.Say() | twiml.Play() | twiml.Pause():
-                self._hear(verb)
+            case twiml.Say() | twiml.Play():
+                self._hearing.hear(verb)
+            case twiml.Pause(seconds):
+                self._clock.wait(seconds)
             case twiml.Gather():
                 return self._listen(verb, answer, is_last=is_last)
             case twiml.Redirect():
@@ -180,39 +180,37 @@ class Conversation:
                 return Over(Ended.caller_gave_up, f"a simulated caller cannot follow <{verb.name}>")
         return None
 
-    def _hear(self, verb: twiml.Say | twiml.Play | twiml.Pause) -> None:
-        match verb:
-            case twiml.Say(text) if text:
-                self._said.append(text)
-                self._heard.append(text if text[-1] in ".!?" else f"{text}.")
-            case twiml.Play(url):
-                self._said.append(f"(plays {url})")
-            case twiml.Pause(seconds):
-                self._clock.wait(seconds)
-            case _:
-                pass
-
     def _listen(self, gather: twiml.Gather, answer: Answer, *, is_last: bool) -> Next | Over | None:
         for verb in gather.nested:
-            self._hear(verb)
-        prompt = " ".join(self._heard)
-        does = self._speaker.answer(prompt, gather, ends_in_silence=is_last and not gather.action_on_empty)
-        if does is Quiet.AT_A_LOSS:
-            line = suggestion(prompt, speech=gather.speech)
-            problem = f"the caller does not know what to answer to: {self._quoted()}; a call script would: {line}"
-            return Over(Ended.caller_gave_up, problem)
+            self._do(verb, answer, is_last=False)
+        hearing = self._hearing
+        does = self._speaker.answer(hearing, gather, ends_in_silence=is_last and not gather.action_on_empty)
         if does is Quiet.HANGS_UP:
             return Over(Ended.caller_hung_up)
+        if does is Quiet.AT_A_LOSS or does is Quiet.WAITS:
+            is_repeated = hearing.turn in self._unplaced
+            problem = self._unplaced.setdefault(hearing.turn, self._at_a_loss(gather))
+            if is_repeated or does is Quiet.AT_A_LOSS:
+                return Over(Ended.caller_gave_up, problem)
         self._flush(answer)
         if not isinstance(does, Said):
-            return self._stay_silent(gather, answer)
+            self._clock.wait(_DEFAULT_GATHER_SECONDS if gather.timeout is None else gather.timeout)
+            return self._without_input(gather, answer)
+        prompt = hearing.prompt
         self._asked[prompt, does.shown] += 1
         if self._asked[prompt, does.shown] > MAX_REPEATS:
             return Over(Ended.caller_gave_up, f'"{does.shown}" was not taken as an answer to: {self._quoted()}')
         self._tell_partly(gather, answer, does)
         self._note(Turn("caller", does.shown, self._clock.now()))
-        self._heard.clear()
+        hearing.answered()
+        self._unplaced.clear()
+        if not does.fields:
+            return self._without_input(gather, answer)
         return Next(resolve(answer.url, gather.action), gather.method, does.fields, does.twice)
+
+    def _at_a_loss(self, gather: twiml.Gather) -> str:
+        line = suggestion(self._hearing.prompt, speech=gather.speech)
+        return f"the caller does not know what to answer to: {self._quoted()}; a call script would: {line}"
 
     def _tell_partly(self, gather: twiml.Gather, answer: Answer, does: Said) -> None:
         """Tell the first words while the rest is being said. Whatever is answered, the call goes on.
@@ -229,10 +227,9 @@ class Conversation:
         except CallFailed as fault:
             self._remarks.append(f"the partial result was not taken: {fault}")
 
-    def _stay_silent(self, gather: twiml.Gather, answer: Answer) -> Next | None:
-        self._clock.wait(_DEFAULT_GATHER_SECONDS if gather.timeout is None else gather.timeout)
+    def _without_input(self, gather: twiml.Gather, answer: Answer) -> Next | None:
         if not gather.action_on_empty:
-            if not self._heard:
+            if not self._hearing.prompt and not self._unplaced:
                 self._remarks.append("the application waited for input without asking for any")
             return None
         fields = {"SpeechResult": "", "Confidence": "0.0"} if gather.speech else {"Digits": ""}
@@ -240,18 +237,19 @@ class Conversation:
 
     def _flush(self, answer: Answer) -> None:
         """Note what has been said since the last turn, and at least one turn for each answer."""
-        if self._is_noted and not self._said:
+        if self._is_noted and not self._hearing.turn:
             return
-        text = self._masked(" ".join(self._said)) or "(silence)"
+        text = self._masked(self._hearing.turn) or "(silence)"
         redirects = () if self._is_noted else answer.redirects
         latency = None if self._is_noted else answer.latency
-        self._is_noted, self._said = True, []
+        self._is_noted = True
+        self._hearing.turn_noted()
         self._note(Turn("application", text, self._clock.now(), answer.status, latency, redirects))
 
-    def _after(self, fault: CallFailed) -> Next | Over:
-        """The provider asks the fallback, once, and the call is over when that does not answer either.
+    def _after(self, fault: CallFailed, step: Next) -> Next | Over:
+        """The provider asks the fallback at each fault, and the call is over when that does not answer either.
 
-        https://www.twilio.com/docs/voice/twiml#requests-to-your-fallback-url
+        https://www.twilio.com/docs/usage/security/availability-reliability#fallback-urls
         """
         if isinstance(fault, NothingListens) and self._fallback is None and not self.turns:
             raise Unreachable(f"nothing answers at {fault.origin}") from fault
@@ -266,11 +264,11 @@ class Conversation:
                 known.latency if known else None,
             )
         )
-        if known is None or self._fallback is None:
+        if known is None or self._fallback is None or step.to_fallback:
             return Over(Ended.failed, problem, "completed" if len(self.turns) > 1 else "failed")
         self._remarks.append(f"{problem}, and the fallback was asked")
-        fallback, self._fallback = self._fallback, None
-        return Next(fallback, "POST", {"ErrorCode": str(known.code), "ErrorUrl": known.url})
+        asked = {"ErrorCode": str(known.code), "ErrorUrl": known.url}
+        return Next(self._fallback, "POST", asked, to_fallback=True)
 
     def _note(self, turn: Turn) -> None:
         self.turns.append(turn)
@@ -278,7 +276,7 @@ class Conversation:
             self._on_turn(turn)
 
     def _quoted(self) -> str:
-        prompt = self._masked(" ".join(self._heard))
+        prompt = self._masked(self._hearing.prompt)
         shortened = prompt if len(prompt) <= _QUOTED else "..." + prompt[-_QUOTED:]
         return f'"{shortened}"' if shortened else "silence"
 

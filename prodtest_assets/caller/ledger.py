@@ -64,6 +64,6 @@ class Ledger(Protocol):
 
         Args:
             call_sid: as returned by `open_call`.
-            completed: the application led the call to its end.
+            completed: the application led the call to its end, and the caller had a say in it.
             transcript: one JSON object for each turn.
         """

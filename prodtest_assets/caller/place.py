@@ -60,6 +60,7 @@ def place_call(
         persona=persona.key, requested_start=persona.start, number=persona.number, name=persona.name
     )
     fields, time = call_fields(target, opened), clock or Clock()
+    understanding = _understanding(persona, target, opened)
     conversation: Conversation | None = None
     completed = False
     try:
@@ -68,7 +69,7 @@ def place_call(
             line = Line(target, session, ledger.run_id, longest=longest)
             conversation = Conversation(
                 line,
-                Speaker(persona, _understanding(persona, target, opened), time),
+                Speaker(persona, understanding, time),
                 StatusCallbacks(line, status_url, fields),
                 clock=time,
                 fallback=fallback,
@@ -76,7 +77,7 @@ def place_call(
                 on_turn=on_turn,
             )
             over = conversation.run(voice_url, fields)
-            completed = over.ended is Ended.hung_up_by_application
+            completed = over.ended is Ended.hung_up_by_application and conversation.caller_spoke
     finally:
         turns = tuple(conversation.turns) if conversation else ()
         ledger.close_call(opened.call_sid, completed=completed, transcript=[turn.as_json() for turn in turns])
@@ -86,7 +87,7 @@ def place_call(
         persona=persona.key,
         number=opened.number,
         name=opened.name,
-        requested_start=persona.start,
+        requested_start=(understanding.second_thought and persona.first_start) or persona.start,
         duration_min=persona.duration_min,
         turns=turns,
         ended=over.ended,

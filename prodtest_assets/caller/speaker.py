@@ -1,10 +1,13 @@
 """What a caller does while an application listens: answer, stay silent, hang up, or be at a loss."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from prodtest_assets.caller import keypad, menu, questions, wordings
 from prodtest_assets.caller.clock import Clock
+from prodtest_assets.caller.hearing import Hearing
 from prodtest_assets.caller.persona import Persona
 from prodtest_assets.caller.twiml import Gather
 from prodtest_assets.caller.understanding import Reply, Understanding
@@ -12,12 +15,17 @@ from prodtest_assets.caller.understanding import Reply, Understanding
 _CLEAREST = 0.95
 _CLEARER = 0.25
 _BEFORE_A_PAUSE = " at "
+_FAREWELL = re.compile(
+    r"\b(?:booked|confirmed|all set|goodbye|good bye|bye|thanks|thank you|see you|look(?:ing)? forward|have an?)\b"
+)
 
 
 class Quiet(Enum):
     """The caller does not answer."""
 
     SILENT = auto()
+    WAITS = auto()
+    """They do not know what was meant, and hope to hear more."""
     HANGS_UP = auto()
     AT_A_LOSS = auto()
 
@@ -28,7 +36,7 @@ class Said:
 
     Attributes:
         shown: the words, or the keys in the form `(keypad) 1`.
-        fields: what the provider makes of them.
+        fields: what the provider makes of them; empty when it takes them for no input.
         twice: the network delivers it twice.
     """
 
@@ -53,30 +61,30 @@ class Speaker:
     _questions: int = 0
     _said: Counter[str] = field(default_factory=Counter)
 
-    def answer(self, prompt: str, gather: Gather, *, ends_in_silence: bool) -> Said | Quiet:
+    def answer(self, hearing: Hearing, gather: Gather, *, ends_in_silence: bool) -> Said | Quiet:
         """Do something about a question.
 
         Args:
-            prompt: everything heard since the caller last answered.
+            hearing: what was heard since the caller last answered.
             gather: what the application takes.
             ends_in_silence: without an answer the call is over.
         """
-        habits, question = self.persona.habits, self._questions
-        asks = self.understanding.asks(prompt)
+        habits, question, understanding = self.persona.habits, self._questions, self.understanding
+        takes = {"speech": gather.speech, "keypad": gather.keypad}
+        rule = understanding.script.rule_for(hearing.prompt, **takes)
+        asks = understanding.asks(hearing.words) or (rule is not None and not rule.silent)
         if asks and habits.hangs_up_at == question:
             return Quiet.HANGS_UP
         if asks and question in habits.silent_at and not ends_in_silence:
             self._questions += 1
             return Quiet.SILENT
-        if asks and question == 0 and habits.says_first is not None and gather.speech:
-            self.understanding.misspoken = habits.says_first
+        if asks and gather.speech and habits.says_first is not None and not understanding.misspoken:
+            understanding.misspoken = habits.says_first
             return self._say(Reply(speech=habits.says_first), gather)
-        reply = self.understanding.reply(
-            prompt, speech=gather.speech, keypad=gather.keypad, num_digits=gather.num_digits
-        )
+        heard = hearing.prompt if rule else hearing.words
+        reply = understanding.reply(heard, **takes, num_digits=gather.num_digits)
         if reply is None:
-            is_stuck = asks or (ends_in_silence and bool(prompt))
-            return Quiet.AT_A_LOSS if is_stuck else Quiet.SILENT
+            return Quiet.AT_A_LOSS if asks else Quiet.SILENT if _wants_nothing(hearing, gather) else Quiet.WAITS
         if reply.hangs_up:
             return Quiet.HANGS_UP
         return self._say(reply, gather) if reply.speech or reply.keys else Quiet.SILENT
@@ -85,7 +93,9 @@ class Speaker:
         twice = self._questions in self.persona.habits.delivered_twice_at
         self._questions += 1
         if reply.keys:
-            return Said(f"(keypad) {reply.keys}", {"Digits": reply.keys}, twice)
+            keyed = keypad.taken(reply.keys, gather)
+            self.clock.wait(keyed.seconds)
+            return Said(f"(keypad) {reply.keys}", {"Digits": keyed.digits} if keyed.digits else {}, twice)
         self._said[reply.speech] += 1
         words = self._heard_until_the_pause(reply.speech, gather)
         clearness = self.persona.confidence + _CLEARER * (self._said[reply.speech] - 1)
@@ -104,3 +114,16 @@ class Speaker:
         self.clock.wait(pause)
         is_cut = listens is not None and listens < pause
         return speech.partition(_BEFORE_A_PAUSE)[0] if is_cut else speech
+
+
+def _wants_nothing(hearing: Hearing, gather: Gather) -> bool:
+    """Whether there is nothing to answer: no prompt, a farewell, or which keys lead elsewhere."""
+    heard = questions.sentences(hearing.words)
+    if not heard or hearing.words != hearing.prompt:
+        return not hearing.prompt
+    return bool(_FAREWELL.search(heard[-1])) or (not gather.speech and all(map(_leads_elsewhere, heard)))
+
+
+def _leads_elsewhere(sentence: str) -> bool:
+    is_about_keys = bool(menu.options(sentence)) or "press" in sentence
+    return is_about_keys and bool(wordings.LEADS_AWAY.search(sentence)) and not wordings.BOOKS.search(sentence)

@@ -14,14 +14,19 @@ from starlette.routing import Route
 
 @dataclass
 class Kennel:
-    """The application, and what it has noted down."""
+    """The application, and what it has noted down.
 
+    Attributes:
+        without_answer: what comes after each question, for a caller who says nothing.
+    """
+
+    without_answer: str = ""
     stays: list[dict[str, str]] = field(default_factory=list)
     _open: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def app(self) -> Starlette:
         steps: dict[str, Callable[[dict[str, str], dict[str, str]], str]] = {
-            "/woof": lambda said, stay: _ask("Woof! Whisper the password of the pack.", "/name"),
+            "/woof": lambda said, stay: self._ask("Woof! Whisper the password of the pack.", "/name"),
             "/name": self._name,
             "/arrival": self._arrival,
             "/howl": self._howl,
@@ -36,32 +41,34 @@ class Kennel:
         async def endpoint(request: Request) -> Response:
             form = {name: str(value) for name, value in (await request.form()).items()}
             stay = self._open.setdefault(form["CallSid"], {"number": form["From"]})
-            return Response(f"<Response>{step(form, stay)}</Response>", media_type="text/xml")
+            if "asked" not in stay or form.keys() & {"SpeechResult", "Digits"}:
+                stay["asked"] = step(form, stay)
+            return Response(f"<Response>{stay['asked']}</Response>", media_type="text/xml")
 
         return endpoint
 
     def _name(self, said: dict[str, str], stay: dict[str, str]) -> str:
         if said["SpeechResult"] != "good boy":
             return "<Say>Grrr.</Say><Hangup/>"
-        return _ask("Good boy! Your human's handle, bark it now!", "/arrival")
+        return self._ask("Good boy! Your human's handle, bark it now!", "/arrival")
 
     def _arrival(self, said: dict[str, str], stay: dict[str, str]) -> str:
         stay["name"] = said["SpeechResult"]
-        return _ask("Paw in the arrival as month star day.", "/howl", takes="dtmf")
+        return self._ask("Paw in the arrival as month star day.", "/howl", takes="dtmf")
 
     def _howl(self, said: dict[str, str], stay: dict[str, str]) -> str:
         stay["date"] = said["Digits"]
-        return _ask("At sun's how-many-th hour does the tail wag in?", "/deal")
+        return self._ask("At sun's how-many-th hour does the tail wag in?", "/deal")
 
     def _deal(self, said: dict[str, str], stay: dict[str, str]) -> str:
         stay["hour"] = said["SpeechResult"]
-        return _ask("Aye or nay, shipmate.", "/end")
+        return self._ask("Aye or nay, shipmate.", "/end")
 
     def _end(self, said: dict[str, str], stay: dict[str, str]) -> str:
         if said["SpeechResult"] == "aye":
-            self.stays.append(stay)
+            self.stays.append({name: text for name, text in stay.items() if name != "asked"})
         return "<Say>Arf.</Say>"
 
-
-def _ask(text: str, action: str, *, takes: str = "speech") -> str:
-    return f"<Gather input='{takes}' action='{action}' finishOnKey=''><Say>{text}</Say></Gather>"
+    def _ask(self, text: str, action: str, *, takes: str = "speech") -> str:
+        gather = f"<Gather input='{takes}' action='{action}' finishOnKey=''><Say>{text}</Say></Gather>"
+        return gather + self.without_answer

@@ -42,7 +42,8 @@ def call_to(serve: Serve, ledger: ListLedger) -> Callable[..., Call]:
     def place(app: ASGIApp, *, timeout: float = 5, longest: float = 60) -> Call:
         call = place_call(PERSONA, Target(serve(app), "/voice", timeout=timeout), ledger, longest=longest)
         completed, transcript = ledger.closed[call.call_sid]
-        assert completed == (call.ended is Ended.hung_up_by_application)
+        spoke = any(turn.speaker == "caller" for turn in call.turns)
+        assert completed == (spoke and call.ended is Ended.hung_up_by_application)
         assert len(transcript) == len(call.turns)
         assert "\n" not in (call.problem or "")
         return call
@@ -188,6 +189,53 @@ def test_an_application_that_never_takes_an_answer_is_given_up(call_to: Callable
 
     assert call.ended is Ended.caller_gave_up
     assert call.problem == '"Jane Quick" was not taken as an answer to: "What is your name?"'
+
+
+GREETED = "<Gather input='speech'><Say>Welcome to the kennel of the seven hills.</Say></Gather>"
+PASSWORD = "<Gather input='speech'><Say>Whisper the password of the pack.</Say></Gather>"
+PASSWORD_MISSING = (
+    'the caller does not know what to answer to: "Whisper the password of the pack."; '
+    'a call script would: "whisper the password of the pack" = "..."'
+)
+
+
+@pytest.mark.parametrize(
+    "after", ["<Say>We did not receive any input. Goodbye!</Say>", "<Redirect/>", "<Hangup/>", "<Pause/>"]
+)
+def test_a_prompt_that_may_have_been_a_question_is_quoted_when_it_comes_again_or_the_call_ends(
+    call_to: Callable[..., Call], after: str
+) -> None:
+    seen: list[dict[str, str]] = []
+    call = call_to(answering(PASSWORD + after, seen=seen))
+
+    assert (call.ended, call.problem) == (Ended.caller_gave_up, PASSWORD_MISSING)
+    assert len(seen) <= 2
+
+
+def test_a_prompt_that_may_have_been_a_question_is_quoted_when_silence_is_sent_on(call_to: Callable[..., Call]) -> None:
+    call = call_to(answering(PASSWORD.replace("input", "actionOnEmptyResult='true' input")))
+
+    assert (call.ended, call.problem) == (Ended.caller_gave_up, PASSWORD_MISSING)
+
+
+def test_a_statement_while_the_application_listens_is_no_question_when_the_call_goes_on(
+    call_to: Callable[..., Call],
+) -> None:
+    farewell = "<Gather input='speech'><Say>You are booked. Thank you for calling us.</Say></Gather><Hangup/>"
+    call = call_to(answering(f"{GREETED}<Redirect>/who</Redirect>", NAME, farewell))
+
+    assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
+    assert [turn.text for turn in call.turns if turn.speaker == "caller"] == ["Jane Quick"]
+
+
+@pytest.mark.parametrize("answer", ["<Say>We are closed.</Say>", "<Gather input='speech'/><Say>Bye.</Say>", ""])
+def test_a_call_that_ends_before_the_caller_has_spoken_says_so_and_was_not_led_to_its_end(
+    call_to: Callable[..., Call], answer: str
+) -> None:
+    call = call_to(answering(answer))
+
+    assert call.ended is Ended.hung_up_by_application
+    assert (call.problem or "").startswith("the application ended the call before the caller had said anything")
 
 
 def test_silence_falls_through_to_the_next_verb(call_to: Callable[..., Call]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from prodtest_assets.caller import Call, Ended, Persona, Target, draw_start, load_script, place_call
@@ -23,6 +24,7 @@ from .conftest import ListLedger
 from .dentist import TOKEN, Dentist
 from .kennel import Kennel
 from .practice import ZONE, Practice
+from .test_faulty_applications import answering
 
 Serve = Callable[[ASGIApp], str]
 START = datetime(2026, 11, 23, 14, tzinfo=UTC)
@@ -135,10 +137,13 @@ KNOWN = {
 """What the owner of the kennel knows, by the words of the prompts."""
 
 
+@pytest.mark.parametrize(
+    "without_answer", ["", "<Redirect/>", "<Say>We did not receive any input. Goodbye!</Say>"], ids=["", "again", "bye"]
+)
 def test_an_odd_application_tells_line_by_line_the_script_it_needs(
-    serve: Serve, ledger: ListLedger, tmp_path: Path
+    serve: Serve, ledger: ListLedger, tmp_path: Path, without_answer: str
 ) -> None:
-    kennel, script = Kennel(), tmp_path / "kennel.toml"
+    kennel, script = Kennel(without_answer), tmp_path / "kennel.toml"
     url = serve(kennel.app())
     script.write_text("[answers]\n")
     problems = []
@@ -175,3 +180,66 @@ def test_a_script_only_speaks_where_its_words_stand(serve: Serve, ledger: ListLe
     call = place_call(Persona("owner", START), Target(serve(Kennel().app()), "/woof", script=script), ledger)
 
     assert re.search(r"Whisper the password", call.problem or "")
+
+
+def played(*names: str) -> Starlette:
+    """An application that plays recordings and says nothing."""
+    asks = (f"<Gather input='speech'><Play>/prompts/{name}.mp3?v=2</Play></Gather><Redirect/>" for name in names)
+    return answering(*asks, "<Hangup/>")
+
+
+def test_a_recording_that_no_rule_knows_ends_the_call_with_the_line_that_would(
+    serve: Serve, ledger: ListLedger
+) -> None:
+    call = place_call(Persona("owner", START), Target(serve(played("ask-name")), "/voice"), ledger)
+
+    assert call.ended is Ended.caller_gave_up
+    assert call.problem == (
+        'the caller does not know what to answer to: "ask-name."; a call script would: "ask-name" = "..."'
+    )
+    assert call.turns[0].text == "(plays /prompts/ask-name.mp3?v=2)"
+
+
+def test_recordings_are_answered_by_rules_that_know_their_files_and_never_guessed_at(
+    serve: Serve, ledger: ListLedger
+) -> None:
+    script = read_script('[answers]\n"ask-name" = "{name}"\n"ask .. day" = { answer = "day_and_time" }')
+    target = Target(serve(played("ask-name", "ask%20for%20a%20day")), "/voice", script=script)
+
+    call = place_call(Persona("owner", START), target, ledger)
+
+    assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
+    assert [turn.text for turn in call.turns if turn.speaker == "caller"] == [
+        call.name,
+        "Monday, November 23 at 2 PM",
+    ]
+
+
+def test_the_keys_of_a_script_reach_the_application_as_the_provider_sends_them(
+    serve: Serve, ledger: ListLedger
+) -> None:
+    seen: list[dict[str, str]] = []
+    code = "<Gather><Say>Type the code of the tribe.</Say></Gather>"
+    pin = "<Gather finishOnKey='*' actionOnEmptyResult='true'><Say>Type the pin of the tribe.</Say></Gather>"
+    script = read_script('[answers]\n"code" = { press = "ww4711#" }\n"pin" = { press = "*9" }')
+
+    call = place_call(
+        Persona("owner", START), Target(serve(answering(code, pin, "<Hangup/>", seen=seen)), script=script), ledger
+    )
+
+    assert [asked.get("Digits") for asked in seen] == [None, "4711", ""]
+    assert [turn.text for turn in call.turns if turn.speaker == "caller"] == ["(keypad) ww4711#", "(keypad) *9"]
+
+
+def test_a_closing_key_alone_is_no_input(serve: Serve, ledger: ListLedger) -> None:
+    seen: list[dict[str, str]] = []
+    ask = "<Gather action='/never'><Say>Type the code of the tribe.</Say></Gather><Redirect>/after</Redirect>"
+    script = read_script('[answers]\n"code" = { press = "#" }')
+
+    place_call(
+        Persona("owner", START),
+        Target(serve(answering(ask, "<Hangup/>", seen=seen)), "/voice", script=script),
+        ledger,
+    )
+
+    assert [asked["path"] for asked in seen] == ["/voice", "/after"]

@@ -29,21 +29,32 @@ PERSONA = Persona("quick", START)
 Seen = list[dict[str, str]]
 
 
-def test_the_fallback_is_asked_once_with_what_went_wrong_and_where(serve: Serve, ledger: ListLedger) -> None:
+def test_the_fallback_is_asked_with_what_went_wrong_and_where(serve: Serve, ledger: ListLedger) -> None:
     seen: Seen = []
-    url = serve(answering(Response(status_code=500), "<Say>Please call later.</Say>", seen=seen))
+    url = serve(answering(NAME, Response(status_code=500), "<Say>Please call later.</Say>", seen=seen))
 
     call = place_call(PERSONA, Target(url, "/voice?line=1", fallback_url="/sorry"), ledger)
 
     assert call.ended is Ended.hung_up_by_application
-    assert [(asked["path"], asked.get("ErrorCode"), asked.get("ErrorUrl")) for asked in seen] == [
+    assert [(asked["path"], asked.get("ErrorCode"), asked.get("ErrorUrl")) for asked in seen[1:]] == [
         ("/voice", None, None),
         ("/sorry", "11200", f"{url}/voice?line=1"),
     ]
     assert call.problem == (
         "POST /voice answered 500 Internal Server Error (provider error 11200), and the fallback was asked"
     )
-    assert [turn.status for turn in call.turns] == [500, 200]
+    assert [turn.status for turn in call.turns] == [200, None, 500, 200]
+
+
+def test_the_fallback_is_asked_at_each_fault_of_a_call(serve: Serve, ledger: ListLedger) -> None:
+    seen: Seen = []
+    broken, again = Response(status_code=500), "<Say>One moment.</Say><Redirect>/voice</Redirect>"
+    url = serve(answering(broken, again, NAME, broken, again, "<Say>Goodbye.</Say>", seen=seen))
+
+    call = place_call(PERSONA, Target(url, "/voice", fallback_url="/sorry"), ledger)
+
+    assert call.ended is Ended.hung_up_by_application
+    assert [asked["path"] for asked in seen] == ["/voice", "/sorry", "/voice", "/voice", "/sorry", "/voice"]
 
 
 def test_a_document_that_is_none_leads_to_the_fallback_too(serve: Serve, ledger: ListLedger) -> None:
@@ -184,7 +195,7 @@ def test_the_application_is_told_how_the_call_gets_on(serve: Serve, ledger: List
     assert (told[-1]["CallDuration"], told[-1]["Duration"]) == ("90", "2")
     stamps = [parsedate_to_datetime(asked["Timestamp"]) for asked in told]
     assert stamps == sorted(stamps)
-    assert call.problem is None
+    assert call.problem == "the application ended the call before the caller had said anything"
 
 
 def test_a_rejected_call_is_reported_as_busy_and_never_as_in_progress(serve: Serve, ledger: ListLedger) -> None:
