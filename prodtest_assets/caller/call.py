@@ -59,7 +59,8 @@ class Call:
         persona: the key of the persona that called.
         number: the caller's number, E.164.
         name: the caller's name.
-        requested_start: the appointment that was asked for, timezone-aware.
+        requested_start: the appointment that was asked for in the end, timezone-aware; a caller who was never asked
+            to agree to their first wish has not taken it back.
         duration_min: its length in minutes.
         turns: who said what, in order.
         ended: how the call ended.

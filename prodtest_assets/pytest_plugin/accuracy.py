@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from prodtest_assets.caller import Call
+from prodtest_assets.caller.told import is_length_told, name_told
 from prodtest_assets.testdata.identity import digits, masked_name, masked_number
 from prodtest_assets.testdata.models import StoredBooking
 
@@ -62,6 +63,8 @@ class Difference:
 def compared(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Compared, ...]:
     """Put what was said beside what was stored, field by field, also where both are the same.
 
+    A name and a length that the application never asked for were not said, and are left out.
+
     Args:
         call: what was said.
         stored: what the ledger has proven to be its row.
@@ -70,8 +73,7 @@ def compared(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Compared,
     # Spelled in another way it is the same number; the country code of North America may be left out.
     has_number = digits(stored.mobile) == digits(call.number)
     has_start = stored.starts_at.tzinfo is not None and stored.starts_at == call.requested_start
-    return (
-        _who("name", masked_name, call.name, stored.full_name, equal=_plain(stored.full_name) == _plain(call.name)),
+    fields = [
         _who("number", masked_number, call.number, stored.mobile, equal=has_number),
         Compared(
             "start",
@@ -79,14 +81,16 @@ def compared(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Compared,
             _shown(stored.starts_at, zone) + ("" if has_start else _likely_cause(call, stored, zone)),
             has_start,
         ),
-        Compared(
-            "duration",
-            f"{call.duration_min} minutes",
-            f"{stored.duration_min} minutes",
-            stored.duration_min == call.duration_min,
-        ),
         Compared("status", "booked", stored.status, stored.status.lower() in STANDING),
-    )
+    ]
+    if told := name_told(call):
+        has_name = _plain(stored.full_name) in (_plain(call.name), _plain(told))
+        fields.insert(0, _who("name", masked_name, call.name, stored.full_name, equal=has_name))
+    if is_length_told(call):
+        has_length = stored.duration_min == call.duration_min
+        said, kept = f"{call.duration_min} minutes", f"{stored.duration_min} minutes"
+        fields.insert(-1, Compared("duration", said, kept, has_length))
+    return tuple(fields)
 
 
 def differences(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Difference, ...]:

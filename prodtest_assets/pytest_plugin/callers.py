@@ -118,12 +118,16 @@ class Caller:
     def preset(self, key: str, *, habits: Habits | None = None) -> Persona:
         """A caller of a known kind, with a slot that no other call of this run wants.
 
+        The call script says how long they want, how sure the provider is of them, and whether they press keys.
+
         Args:
             key: one of `prodtest_assets.caller.PRESETS`.
             habits: how they behave, if not as their kind does.
         """
-        persona = preset_persona(key, self._context.draw_start, self._rng)
-        return replace(persona, habits=habits or persona.habits, use_keypad=bool(self._calls.wishes.use_keypad))
+        # One name and one number are for a single call; here many may be on the line.
+        wishes = replace(self._calls.wishes, name=None, number=None)
+        persona = preset_persona(key, self._context.draw_start, self._rng, wishes=wishes)
+        return replace(persona, habits=habits) if habits else persona
 
     def stored(self, call: Call | RawCall) -> StoredBooking | None:
         """What the database holds for a call; None when no row is provably its."""

@@ -236,7 +236,9 @@ def test_spoken_times_are_compared_in_the_zone_of_the_application(booking_url: s
 
 def test_a_call_script_answers_first_and_says_how_callers_are(run_own_suite: RunOwnSuite, tmp_path: Path) -> None:
     script = tmp_path / "call.toml"
-    script.write_text('[answers]\n"your full name" = "{first_name} Scripted"\n[caller]\nduration_min = 60\n')
+    script.write_text(
+        '[answers]\n"your full name" = "{first_name} Scripted"\n[caller]\nduration_min = 60\nname = "Bo Li"\n'
+    )
     result = run_own_suite(
         """
 def test_own(caller):
@@ -244,6 +246,9 @@ def test_own(caller):
     stored = caller.stored(call)
     assert stored.duration_min == 60
     assert stored.full_name.endswith(" Scripted")
+    hurried = caller.preset("quick_booking")
+    assert hurried.duration_min == 60
+    assert hurried.name is None
 """,
         PRODTEST_CALL_SCRIPT=str(script),
     )

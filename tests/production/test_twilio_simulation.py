@@ -129,7 +129,7 @@ class TestSessionPersistence:
     def test_interleaved_calls_do_not_mix(self, book: Book, caller: Caller) -> None:
         """Two callers answer in turns, and each finds their own words in their own row."""
         book()
-        calls = caller.call_at_once([caller.persona(), caller.persona(duration_min=60)])
+        calls = caller.call_at_once([caller.persona(), caller.preset("detailed_booking")])
         wrong = [str(found) for call in calls for found in caller.differences(call)]
         assert not wrong, "; ".join(wrong)
 

@@ -100,6 +100,17 @@ def test_the_caller_gives_other_words_first_and_does_not_agree_to_them(serve: Se
     assert [asked["SpeechResult"] for asked in seen[1:]] == ["123456", "no", "Jane Odd"]
 
 
+def test_other_words_are_said_at_the_first_question_that_takes_words(serve: Serve, ledger: ListLedger) -> None:
+    menu = "<Gather numDigits='1'><Say>To book an appointment, press 1.</Say></Gather>"
+    seen: Seen = []
+    url = serve(answering(menu, NAME, NAME, "<Hangup/>", seen=seen))
+
+    place_call(Persona("odd", START, habits=Habits(says_first="4711 0815")), Target(url), ledger)
+
+    answers = [asked.get("SpeechResult") or asked["Digits"] for asked in seen[1:]]
+    assert answers == ["1", "4711 0815", "Jane Odd"]
+
+
 def test_a_change_of_mind_comes_when_the_first_time_is_to_be_agreed_to(serve: Serve, ledger: ListLedger) -> None:
     first = "<Gather input='speech'><Say>Monday, November 23 at 2 PM. Shall I book it?</Say></Gather>"
     second = "<Gather input='speech'><Say>Tuesday, November 24 at 9 AM. Shall I book it?</Say></Gather>"
@@ -114,3 +125,12 @@ def test_a_change_of_mind_comes_when_the_first_time_is_to_be_agreed_to(serve: Se
         "Jane Reschedule", "yes", "Monday, November 23 at 2 PM", "no", "Tuesday, November 24 at 9 AM", "yes",
     ]  # fmt: skip
     assert call.requested_start == persona.start
+
+
+def test_a_first_wish_that_nobody_asks_to_agree_to_stays_the_wish(serve: Serve, ledger: ListLedger) -> None:
+    persona = Persona("reschedule", datetime(2026, 11, 24, 9, tzinfo=UTC), first_start=START)
+
+    call = place_call(persona, Target(serve(answering(NAME, WHEN, "<Say>Booked.</Say>"))), ledger)
+
+    assert [turn.text for turn in call.turns if turn.speaker == "caller"][-1] == "Monday, November 23 at 2 PM"
+    assert call.requested_start == START

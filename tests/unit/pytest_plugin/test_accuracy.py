@@ -23,7 +23,13 @@ CALL = Call(
     name="Alma Bakelido",
     requested_start=START,
     duration_min=30,
-    turns=(Turn("application", "You are booked, Alma Bakelido.", NOW), Turn("caller", "yes", NOW)),
+    turns=(
+        Turn("application", "What is your name?", NOW),
+        Turn("caller", "Alma Bakelido", NOW),
+        Turn("application", "For 30 minutes, is that right?", NOW),
+        Turn("caller", "yes", NOW),
+        Turn("application", "You are booked, Alma Bakelido.", NOW),
+    ),
     ended=Ended.hung_up_by_application,
     problem=None,
 )
@@ -113,6 +119,55 @@ def test_each_field_that_was_said_is_compared_with_its_masked_values() -> None:
         {"field": "duration", "said": "30 minutes", "stored": "15 minutes", "equal": False},
         {"field": "status", "said": "booked", "stored": "booked", "equal": True},
     ]
+
+
+def said(*exchanges: tuple[str, str]) -> Call:
+    """A call in which these prompts were answered so."""
+    turns = [
+        turn for prompt, answer in exchanges for turn in (Turn("application", prompt, NOW), Turn("caller", answer, NOW))
+    ]
+    return replace(CALL, duration_min=60, turns=tuple(turns))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("How long do you need?", "60 minutes"),
+        ("How many minutes?", "60"),
+        ("How many minutes?", "(keypad) 60#"),
+        ("Press 1 for 30 minutes, 2 for an hour.", "(keypad) 2"),
+        ("Press 1 for 15, 2 for 30, 3 for 60.", "(keypad) 3"),
+        ("Monday at 2 PM for one hour. Is that correct?", "yes"),
+        ("Sixty minutes on Monday. Say confirm to book it.", "confirm"),
+    ],
+)
+def test_a_length_that_was_told_in_any_way_is_compared(prompt: str, answer: str) -> None:
+    assert [each.field for each in differences(said((prompt, answer)), STORED, BERLIN)] == ["duration"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("What is your name?", "Alma Bakelido"),
+        ("Press 1 to book, 2 to cancel.", "(keypad) 1"),
+        ("All visits take 30 minutes. Is that all right?", "yes"),
+        ("I have 202 555 0160. Is that correct?", "yes"),
+        ("What day?", "Monday, June 60"),
+    ],
+)
+def test_a_length_that_nobody_asked_for_is_the_application_s_own(prompt: str, answer: str) -> None:
+    assert differences(said((prompt, answer)), STORED, BERLIN) == ()
+
+
+def test_a_name_is_compared_as_far_as_it_was_asked_for() -> None:
+    unnamed, first = said(("Which day?", "Monday, June 3")), said(("Your first name?", "Alma"))
+    spelled = said(("Please spell your name.", "A-L-M-A B-A-K-E-L-I-D-O"))
+
+    assert differences(unnamed, replace(STORED, full_name="Guest"), BERLIN) == ()
+    assert differences(first, replace(STORED, full_name="Alma"), BERLIN) == ()
+    for call in (first, spelled):
+        assert [each.field for each in differences(call, replace(STORED, full_name="Guest"), BERLIN)] == ["name"]
+    assert [each.field for each in differences(spelled, replace(STORED, full_name="Alma"), BERLIN)] == ["name"]
 
 
 def test_an_appointment_in_winter_is_shown_with_the_offset_of_winter() -> None:
