@@ -18,7 +18,9 @@ _SHOWN = 20
 @click.command()
 @click.argument("cleanup_id", type=click.UUID)
 @options.db_url
-@click.option("--dry-run", is_flag=True, help="Show what would come back, and write nothing.")
+@click.option(
+    "--dry-run/--no-dry-run", default=False, show_default=True, help="Show what would come back, or bring it back."
+)
 @click.option(
     "--only",
     multiple=True,
@@ -27,6 +29,8 @@ _SHOWN = 20
 )
 @options.allow_database
 @options.allow_trigger
+@options.show_sql
+@click.option("--yes", is_flag=True, help="As for cleanup; undo never asks, since it changes nothing that is there.")
 @options.as_json
 def undo(
     cleanup_id: UUID,
@@ -35,6 +39,8 @@ def undo(
     only: tuple[str, ...],
     allow_database: str | None,
     allow_trigger: tuple[str, ...],
+    show_sql: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Bring back what the cleanup with this id removed; `prodtest cleanups` lists them.
@@ -44,10 +50,10 @@ def undo(
     """
     settings = settings_for(db_url=db_url, allow_database=allow_database)
     if dry_run:
-        with booking_database(settings) as database:
+        with booking_database(settings, show_sql=show_sql) as database:
             report, name = foresee_undo(database, cleanup_id, only=only), database.name
     else:
-        report, name = _live(settings, cleanup_id, only, allow_trigger)
+        report, name = _live(settings, cleanup_id, only, allow_trigger, show_sql=show_sql)
     if as_json:
         show_json(_document(report, name, dry_run=dry_run))
     else:
@@ -57,14 +63,14 @@ def undo(
 
 
 def _live(
-    settings: Settings, cleanup_id: UUID, only: tuple[str, ...], allow_triggers: tuple[str, ...]
+    settings: Settings, cleanup_id: UUID, only: tuple[str, ...], allow_triggers: tuple[str, ...], *, show_sql: bool
 ) -> tuple[UndoReport, str]:
     from prodtest_assets.schema import ensure_schema
 
     with booking_database(settings) as database:
         authorize_writes(database, write_rules(settings))
     ensure_schema(database_url(settings), reserved_numbers(settings))
-    with orderly_end(), booking_database(settings) as database:
+    with orderly_end(), booking_database(settings, show_sql=show_sql) as database:
         permit = authorize_writes(database, write_rules(settings))
         return undo_cleanup(database, permit, cleanup_id, only=only, allow_triggers=allow_triggers), database.name
 

@@ -54,6 +54,17 @@ def test_a_cleanup_is_listed_and_undone_and_its_rows_are_on_hold(world: BookingW
     assert call(world, "cleanup", "--json").json()["rows"] == {"appointments": 1, "users": 1}
 
 
+def test_an_undo_takes_the_words_that_a_cleanup_takes(world: BookingWorld) -> None:
+    row = world.book(age=OLD)
+    cleanup = cleaned(world)
+    dry = call(world, "undo", cleanup, "--dry-run", "--show-sql")
+    assert (dry.code, "prodtest.foresee_undo(" in dry.err) == (0, True)
+    assert not world.has_appointment(row)
+    live = call(world, "undo", cleanup, "--no-dry-run", "--yes", "--show-sql")
+    assert (live.code, "prodtest.restore_batch(" in live.err) == (0, True)
+    assert world.has_appointment(row)
+
+
 def test_people_read_what_came_back_and_what_did_not(world: BookingWorld) -> None:
     row, _ = world.book(age=OLD), world.book(age=OLD)
     user = world.sql("SELECT user_id, mobile FROM appointments a JOIN users u ON u.id = user_id WHERE a.id = %s", row)[
