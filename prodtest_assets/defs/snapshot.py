@@ -148,7 +148,7 @@ def creation_trend(booking_database: BookingDatabase) -> dg.MaterializeResult[No
         snapshots = stored_snapshots(database, limit=_HISTORY)
     latest = _last(snapshots)
     hours = pd.DataFrame(latest["trend"]).sort_values("hours_ago", ascending=False)
-    clock = pd.to_datetime(hours["hour"], utc=True).dt.strftime("%H:00")
+    clock = pd.to_datetime(hours["hour"], utc=True).dt.strftime("%H:%M")
     history = pd.DataFrame(
         {
             "taken_at": pd.to_datetime([figures["taken_at"] for figures in snapshots], utc=True),

@@ -78,7 +78,7 @@ def _ages(snapshot: Snapshot) -> list[Column]:
 
 def _hours(snapshot: Snapshot) -> list[Column]:
     return columns(
-        (f"{entry.hour:%H:%M}, {entry.hours_ago} h ago", entry.count, "fresh") for entry in reversed(snapshot.trend)
+        (f"in the hour from {_moment(entry.hour)} UTC", entry.count, "fresh") for entry in reversed(snapshot.trend)
     )
 
 

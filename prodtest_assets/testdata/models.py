@@ -114,7 +114,12 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    """How many test rows were created in the hour that began `hours_ago` hours before the snapshot."""
+    """How many test rows were created within one hour, which need not be one on the clock.
+
+    Attributes:
+        hours_ago: whole hours from the end of that hour to the snapshot; 0 for the last 60 minutes.
+        hour: when it began: `hours_ago` + 1 hours before the snapshot.
+    """
 
     hours_ago: int
     hour: datetime
@@ -129,7 +134,7 @@ class Snapshot:
         taken_at: by the database's clock.
         cutoff: rows older than this are stale.
         ages: rows per bucket of `AGE_BUCKETS`, and `FUTURE_BUCKET`.
-        trend: the last 24 hours, the current hour first.
+        trend: the last 24 hours, the last 60 minutes first.
         pending_events: calendar events of archived rows that nobody has seen gone.
         sensors: when each sensor that has ever run had its last heartbeat.
     """

@@ -47,7 +47,7 @@ people AS (
     FROM judged_user
 ),
 trend AS (
-    SELECT jsonb_agg(jsonb_build_object('hours_ago', h, 'hour', date_trunc('hour', now() - make_interval(hours => h)),
+    SELECT jsonb_agg(jsonb_build_object('hours_ago', h, 'hour', now() - make_interval(hours => h + 1),
                                         'count', coalesce(hours.total, 0)) ORDER BY h) AS trend
     FROM generate_series(0, 23) AS h LEFT JOIN hours ON hours.hour = h
 ),
@@ -98,5 +98,8 @@ SELECT max(s.taken_at) AS taken_at, max(s.total) AS total, max(s.stale) AS stale
 FROM (SELECT taken_at, (figures ->> 'total')::int AS total,
              (figures #>> '{stale,eligible}')::int + (figures #>> '{stale,held}')::int
              + (figures #>> '{stale,suspect}')::int AS stale,
-             ntile(%(points)s) OVER (ORDER BY taken_at) AS stretch FROM prodtest.snapshot) s
+             ntile(%(points)s) OVER (ORDER BY taken_at) AS stretch FROM prodtest.snapshot
+      -- One that another version wrote in another form is left out.
+      WHERE figures @? '$ ? (@.total.type() == "number" && @.stale.eligible.type() == "number"
+                             && @.stale.held.type() == "number" && @.stale.suspect.type() == "number")') s
 GROUP BY s.stretch ORDER BY 1

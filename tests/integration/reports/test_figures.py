@@ -66,9 +66,13 @@ def test_every_figure_equals_a_plain_count_in_every_zone(seeded: BookingWorld, z
         assert found["age_distribution"][bucket] == expected, bucket
     assert found["age_distribution"][FUTURE_BUCKET] == counted(url, f"{age} < 0", now) == 2
     assert sum(found["age_distribution"].values()) == summary["total_test_appointments"]
+    assert [entry["hours_ago"] for entry in found["trends"]] == list(reversed(range(24)))
     for entry in found["trends"]:
         hour = entry["hours_ago"]
         assert entry["count"] == counted(url, f"{age} >= {hour} * 3600 AND {age} < ({hour} + 1) * 3600", now)
+        since = f"created_at - '{entry['hour']}'::timestamptz"
+        named = f"{since} > interval '0' AND {since} <= interval '1 hour'"
+        assert entry["count"] == counted(url, named, now), "the hour that is named is the hour that is counted"
     for end, function in (("oldest", "min"), ("newest", "max")):
         moment = counted(url, "true", now, f"{function}(created_at) = '{found['time_range'][end]}'::timestamptz")
         assert moment is True

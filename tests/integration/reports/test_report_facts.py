@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.types.json import Jsonb
 
 from prodtest_assets.reports.html import page
@@ -131,6 +132,15 @@ def test_a_stored_snapshot_of_another_form_is_left_out(world: BookingWorld) -> N
     other = {name: value for name, value in to_json(snapshot).items() if name != "residue"}
     world.sql("INSERT INTO prodtest.snapshot (figures) VALUES (%s::jsonb)", json.dumps(other))
     assert len(facts_of(world).checks[0].states) == 2
+
+
+@pytest.mark.parametrize("odd", ["{}", '{"total": "many", "stale": {}}', '{"total": 3}', "[1]"])
+def test_a_stored_snapshot_that_is_no_snapshot_breaks_no_picture(world: BookingWorld, odd: str) -> None:
+    snapshot = take_snapshot(world.database, retention=DAY)
+    store_snapshot(world.database, world.permit, snapshot)
+    world.sql("INSERT INTO prodtest.snapshot (figures) VALUES (%s::jsonb)", odd)
+    assert [point.total for point in volume_history(world.database)] == [0]
+    assert "All stored snapshots" in page(facts_of(world))
 
 
 def test_a_long_history_is_thinned_without_losing_its_peak(world: BookingWorld) -> None:

@@ -49,7 +49,7 @@ def snapshot(**ages: int) -> Snapshot:
         stale=Staleness(3, 0, 0),
         residue=Residue(3, 0, 0, 0, 3),
         pending_events=0,
-        trend=tuple(HourCount(h, NOW - timedelta(hours=h), h % 3) for h in range(24)),
+        trend=tuple(HourCount(h, NOW - timedelta(hours=h + 1), h % 3) for h in range(24)),
         storage=Storage(1_000, 500, 90_000, 40_000, None),
     )
 

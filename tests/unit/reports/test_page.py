@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta, timezone
 from html.parser import HTMLParser
 
 from prodtest_assets.reports.charts import columns, curve
@@ -61,6 +62,13 @@ def test_everything_a_reader_wants_to_know_is_there():
         "0 to 40",
     ):
         assert words in text
+
+
+def test_hours_are_named_in_utc_whatever_zone_the_session_had():
+    away = timezone(timedelta(hours=5, minutes=30))
+    trend = tuple(replace(entry, hour=entry.hour.astimezone(away)) for entry in snapshot().trend)
+    for facts in (report(), report(replace(snapshot(), trend=trend))):
+        assert "in the hour from 2026-11-22 11:30 UTC: 0" in Elements(page(facts)).text
 
 
 def test_a_database_without_a_past_makes_a_page_as_well():
