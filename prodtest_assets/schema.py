@@ -3,9 +3,10 @@
 Alembic is imported only when something has to be done, so that commands which only read start quickly.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.testdata.connection import Database, open_database, translated_errors
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MARK_REVISION = "bf439ec8d57f"
+_MARK = "appointments.is_test_data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,8 @@ def ensure_schema(url: str, reserved: ReservedNumbers) -> MigrationReport:
     """
     with open_database(url, reserved=reserved) as database:
         before = database.row("booking_tables")
-        if not before["has_tables"] or not before["has_mark"]:
-            raise ConfigurationError(
-                "appointments.is_test_data is missing: the application owes migration "
-                f"{MARK_REVISION}; run `prodtest migrate`"
-            )
+        if lack := what_is_owed(before):
+            raise ConfigurationError(": ".join(lack))
         if database.row("installed_fingerprint")["fingerprint"] == fingerprint(reserved.pattern):
             return MigrationReport(changed=False)
         if database.has_schema and not before["may_create_schema"]:
@@ -60,6 +59,22 @@ def ensure_schema(url: str, reserved: ReservedNumbers) -> MigrationReport:
     return MigrationReport(changed=True, notes=notes if missing else ())
 
 
+def what_is_owed(tables: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What the application's tables lack of what is read here, and what to do about it; None when nothing.
+
+    Args:
+        tables: the row of `booking_tables`.
+    """
+    if not tables["has_tables"]:
+        return "the tables users and appointments are missing", "run `prodtest migrate`"
+    if not tables["missing_columns"]:
+        return None
+    lack = f"the application's tables lack {', '.join(tables['missing_columns'])}"
+    if tables["missing_columns"] == [_MARK]:
+        return f"{lack} (revision {MARK_REVISION})", "run `prodtest migrate`"
+    return lack, "the application owes a migration that adds what is missing"
+
+
 def is_current(database: Database) -> bool:
     """Whether schema `prodtest` stands in this database as this version needs it."""
     installed = database.row("installed_fingerprint")["fingerprint"] if database.has_schema else None
@@ -72,21 +87,25 @@ def migrate_booking_tables(url: str) -> MigrationReport:
     A database with tables but another history is left alone; `notes` says what the application owes.
 
     Raises:
-        ConfigurationError: the URL is wrong or the role may not create tables.
+        ConfigurationError: the URL is wrong, the role may not create tables, or columns are missing that only the
+            application's own migration can add.
         Unreachable: the database does not answer.
     """
     with open_database(url) as database:
         tables = database.row("booking_tables")
-        revision = database.row("application_revision")["revision"] if tables["has_version_table"] else None
-    if revision == MARK_REVISION:
-        return MigrationReport(changed=False, notes=(f"public stands at {MARK_REVISION}: nothing to do",))
-    if tables["has_tables"] and revision not in _known_revisions():
-        if tables["has_mark"]:
-            return MigrationReport(changed=False, notes=("public has a history of its own and is left alone",))
+        rows = database.rows("application_revision") if tables["has_version_table"] else []
+    revision = rows[0]["revision"] if rows else None
+    is_its_own = bool(tables["has_tables"]) and revision != MARK_REVISION and revision not in _known_revisions()
+    if is_its_own and tables["missing_columns"] == [_MARK]:
         raise ConfigurationError(
-            f"public has a history of its own and lacks appointments.is_test_data: the application owes a migration "
+            f"public has a history of its own and lacks {_MARK}: the application owes a migration "
             f"like {MARK_REVISION} (boolean, not null, default false, with index ix_appointments_is_test_data)"
         )
+    if is_its_own or revision == MARK_REVISION:
+        if lack := what_is_owed(tables):
+            raise ConfigurationError(": ".join(lack))
+        stands = "has a history of its own and is left alone" if is_its_own else f"stands at {revision}: nothing to do"
+        return MigrationReport(changed=False, notes=(f"public {stands}",))
     _upgrade("booking", url, ReservedNumbers())
     return MigrationReport(changed=True, notes=(f"public was brought to {MARK_REVISION}",))
 

@@ -152,7 +152,7 @@ class _Announced:
         self.ledger.close_call(call_sid, completed=completed, transcript=transcript)
 
 
-def try_call(plan: CallPlan, *, listen: Callable[[str], None] | None) -> TriedCall:
+def try_call(plan: CallPlan, *, listen: Callable[[str], object] | None) -> TriedCall:
     """Place one call, look at what it left, and take that back.
 
     Args:

@@ -15,7 +15,7 @@ from prodtest_assets.cli.cleanup_view import exit_code, show_plan, show_report
 from prodtest_assets.cli.interruption import orderly_end
 from prodtest_assets.cli.output import per_table
 from prodtest_assets.cli.progress import removal_progress
-from prodtest_assets.errors import RefusedForSafety
+from prodtest_assets.errors import CheckFailed, RefusedForSafety
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
@@ -181,8 +181,9 @@ def _confirmed_plan(database: Database, permit: WritePermit, request: Request) -
     else:
         settle_dead_runs(database, permit)
         plan = _new_plan(database, request, permit)
-    if plan.total:
-        click.confirm(f"Remove {per_table(plan.rows)} from {database.name}?", abort=True, err=True)
+    if plan.total and not click.confirm(f"Remove {per_table(plan.rows)} from {database.name}?", err=True):
+        # Rows that may go are left, which is no success.
+        raise CheckFailed("nothing was removed")
     return plan.id
 
 

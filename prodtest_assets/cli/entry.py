@@ -121,6 +121,7 @@ def run(arguments: Sequence[str], group: click.Group = prodtest) -> int:
     Returns:
         The exit code.
     """
+    _stand_on_open_streams()
     _tolerate_any_terminal()
     if instruction := os.environ.get(_COMPLETE):
         return shell_complete(prodtest, {}, "prodtest", _COMPLETE, instruction)
@@ -188,6 +189,13 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
     return f"{Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}" if ours else "the command line"
+
+
+def _stand_on_open_streams() -> None:
+    """A stream that was closed before the start (`>&-`) leads nowhere. Else the next file would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _tolerate_any_terminal() -> None:

@@ -48,11 +48,11 @@ def _problems(database: Database) -> Iterator[tuple[str, str | None]]:
 
 
 def _schema(database: Database) -> str | None:
+    from prodtest_assets.schema import what_is_owed
     from prodtest_assets.testdata.statements import fingerprint
 
-    tables = database.row("booking_tables")
-    if not tables["has_tables"] or not tables["has_mark"]:
-        return f"appointments.is_test_data is missing; {_MIGRATE}"
+    if lack := what_is_owed(database.row("booking_tables")):
+        return "; ".join(lack)
     if not database.has_schema:
         return f"schema prodtest is missing; {_MIGRATE}"
     if database.row("installed_fingerprint")["fingerprint"] != fingerprint(database.reserved.pattern):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,18 +11,23 @@ import click
 from prodtest_assets.reports.words import instant as instant
 
 
-def show(text: str = "") -> None:
+def show(text: str = "") -> bool:
     """Print one line of the answer.
 
     A reader that has gone (`| head`) stops the printing, not the work: the command goes on to its exit code.
 
     Args:
         text: may hold colours, which are left out where nobody sees them.
+
+    Returns:
+        Whether it found a reader.
     """
     try:
         click.echo(text)
     except BrokenPipeError:
         discard_output()
+        return False
+    return True
 
 
 def show_json(document: object) -> None:
@@ -41,6 +47,18 @@ def say(text: str) -> None:
 def say_statement(text: str) -> None:
     """Print a statement on stderr, in a form that can be pasted into `psql`."""
     click.echo(f"{text.strip()};\n", err=True)
+
+
+def wait_for_reader(seconds: float) -> bool:
+    """Wait, but not longer than somebody is there who reads stdout.
+
+    Returns:
+        Whether somebody still is.
+    """
+    poll = select.poll()
+    # Nothing is asked for: that the other end of a pipe is closed is told in any case.
+    poll.register(sys.stdout, 0)
+    return not poll.poll(seconds * 1000)
 
 
 def discard_output() -> None:

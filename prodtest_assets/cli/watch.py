@@ -1,7 +1,6 @@
 """`prodtest watch`: looks at the test data again and again, and tells when a threshold is crossed."""
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ from prodtest_assets.alerts.watching import DATABASE, Watch, stands
 from prodtest_assets.cli import options
 from prodtest_assets.cli.access import booking_database, database_url, retention, settings_for
 from prodtest_assets.cli.interruption import Terminated, orderly_end
-from prodtest_assets.cli.output import counted, instant, say, show, show_json
+from prodtest_assets.cli.output import counted, instant, say, show, show_json, wait_for_reader
 from prodtest_assets.errors import CheckFailed, ProdtestError, Unreachable
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.advice import MANY_ROWS, alerts_by_topic
@@ -100,7 +99,10 @@ class _Session:
             raise CheckFailed("something is at warning or above: each alert says what to do")
 
     def look_for_ever(self, interval: float, as_json: bool) -> None:
-        """Look until interrupted. What is wrong with the settings ends it at the first look; later on it is told."""
+        """Look until interrupted, or until nobody reads any more.
+
+        What is wrong with the settings ends it at the first look; later on it is told.
+        """
         is_first = True
         while True:
             try:
@@ -108,12 +110,13 @@ class _Session:
             except ProdtestError as error:
                 if is_first and not isinstance(error, Unreachable):
                     raise
-                self._told_outage(str(error), as_json)
+                line = self._told_outage(str(error), as_json)
             else:
                 alerts = self._seen(snapshot)
-                show(json.dumps(_document(snapshot, alerts)) if as_json else _line(snapshot, alerts))
+                line = json.dumps(_document(snapshot, alerts)) if as_json else _line(snapshot, alerts)
             is_first = False
-            time.sleep(interval)
+            if not (show(line) and wait_for_reader(interval)):
+                return
 
     def _take(self) -> Snapshot:
         """The connection is not kept: the next look may be a day away."""
@@ -126,16 +129,16 @@ class _Session:
         self._send()
         return alerts
 
-    def _told_outage(self, problem: str, as_json: bool) -> None:
+    def _told_outage(self, problem: str, as_json: bool) -> str:
         now = datetime.now(UTC)
         self._watch.look_failed(problem, now)
+        self._send()
         document = {
             "timestamp": now.isoformat(),
             "level": "critical",
             "alerts": [{"topic": DATABASE, "message": problem}],
         }
-        show(json.dumps(document) if as_json else f"{instant(now)}  critical: {problem}")
-        self._send()
+        return json.dumps(document) if as_json else f"{instant(now)}  critical: {problem}"
 
     def _send(self) -> None:
         for problem in self._watch.send():

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.abc import Params
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.datetime import TimedeltaDumper
 
 from prodtest_assets.errors import (
     CanaryMissing,
@@ -44,7 +46,7 @@ def normalize_url(url: str) -> str:
 
     Args:
         url: any of `postgresql://`, `postgres://`, `postgresql+asyncpg://`, `+psycopg`, `+psycopg2`; a password may
-            hold `@:/%` unescaped.
+            hold `@:/%` unescaped. `ssl=require`, as asyncpg has it, is the `sslmode=require` of libpq.
 
     Raises:
         ConfigurationError: it is no PostgreSQL URL; the message does not repeat it.
@@ -54,8 +56,9 @@ def normalize_url(url: str) -> str:
         raise ConfigurationError("the database URL must start with postgresql:// (PRODUCTION_DB_URL or --db-url)")
     credentials, at, place = bare.removeprefix("postgresql://").rpartition("@")
     user, colon, password = credentials.partition(":")
+    place = re.sub(r"([?&])ssl=", r"\1sslmode=", place)
     if not at:
-        return bare
+        return f"postgresql://{place}"
     return f"postgresql://{user}{colon}{quote(unquote(password), safe='')}@{place}"
 
 
@@ -198,6 +201,14 @@ def open_database(
             )
 
 
+class _SpanDumper(TimedeltaDumper):
+    """A span as seconds alone. Days of an interval are days of the calendar, which may have 23 or 25 hours."""
+
+    def dump(self, obj: timedelta) -> bytes:
+        """`172800.000000 seconds`."""
+        return f"{obj.total_seconds():.6f} seconds".encode()
+
+
 def _connect(url: str) -> psycopg.Connection[DictRow]:
     try:
         connection = psycopg.connect(
@@ -209,6 +220,7 @@ def _connect(url: str) -> psycopg.Connection[DictRow]:
             fallback_application_name="prodtest",
         )
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        connection.adapters.register_dumper(timedelta, _SpanDumper)
         return connection
     except psycopg.OperationalError as error:
         raise _connection_error(error, url) from error
@@ -242,7 +254,11 @@ def _translated(error: psycopg.Error) -> ProdtestError:
         error,
         psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn | psycopg.errors.InvalidSchemaName,
     ):
-        return ConfigurationError(f"the database lacks a migration ({message}): run `prodtest migrate`")
+        if "prodtest" in message:
+            return ConfigurationError(f"schema prodtest is missing or old ({message}): run `prodtest migrate`")
+        return ConfigurationError(
+            f"the application's tables lack something ({message}): `prodtest migrate` adds it, or says who owes it"
+        )
     if isinstance(error, psycopg.errors.UndefinedFunction):
         return ConfigurationError(f"schema prodtest is missing or old ({message}): run `prodtest migrate`")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
@@ -251,4 +267,8 @@ def _translated(error: psycopg.Error) -> ProdtestError:
         return Unreachable("the connection to the database was lost; run the command again")
     if isinstance(error, psycopg.errors.AdminShutdown | psycopg.errors.CrashShutdown | psycopg.errors.CannotConnectNow):
         return Unreachable("the database server is shutting down or starting; run the command again")
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return Unreachable("somebody else keeps the rows or tables locked; run the command again")
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return Unreachable(f"the database took too long ({message}); run the command again")
     return ProdtestError(f"the database refused a statement: {message}")

@@ -7,7 +7,7 @@ from typing import Any
 from prodtest_assets.cli.preflight.disk import archive_line, free_disk
 from prodtest_assets.cli.preflight.lines import Line, failed, passed, warned
 from prodtest_assets.errors import ConfigurationError
-from prodtest_assets.schema import MARK_REVISION
+from prodtest_assets.schema import MARK_REVISION, what_is_owed
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import reason_to_refuse_name
@@ -78,12 +78,8 @@ def _clock(server: Mapping[str, Any], here: datetime, took: timedelta) -> Line:
 
 
 def _tables(database: Database, tables: Mapping[str, Any]) -> Iterator[Line]:
-    migrate = "run prodtest migrate"
-    if not tables["has_tables"]:
-        yield failed("migration", "the tables users and appointments are missing", migrate)
-        return
-    if not tables["has_mark"]:
-        yield failed("migration", f"appointments.is_test_data is missing (revision {MARK_REVISION})", migrate)
+    if lack := what_is_owed(tables):
+        yield failed("migration", *lack)
         return
     found = database.row("readiness")
     yield _migration(found, _revision(database, tables))

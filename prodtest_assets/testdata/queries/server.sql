@@ -16,10 +16,14 @@ SELECT pg_is_in_recovery() AS is_replica, (SELECT system_identifier FROM pg_cont
 SELECT clock_timestamp() AS clock
 
 -- name: booking_tables
--- What of the application's migration stands here, and what this role may do with it.
-SELECT to_regclass('public.appointments') IS NOT NULL AND to_regclass('public.users') IS NOT NULL AS has_tables,
-       EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('public.appointments')
-               AND attname = 'is_test_data' AND NOT attisdropped) AS has_mark,
+-- What of the application's tables stands here, which columns that statements read are missing, and what this role may do.
+SELECT ARRAY(SELECT t.name || '.' || c.name FROM (VALUES
+           ('users', '{id,full_name,mobile,created_at}'::text[]),
+           ('appointments', '{id,user_id,starts_at,duration_min,status,notes,cancelled_at,google_event_id,is_test_data,created_at}')
+       ) AS t(name, columns) CROSS JOIN LATERAL unnest(t.columns) AS c(name)
+       WHERE NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('public.' || t.name)
+                         AND attname = c.name AND NOT attisdropped)) AS missing_columns,
+       to_regclass('public.appointments') IS NOT NULL AND to_regclass('public.users') IS NOT NULL AS has_tables,
        to_regclass('public.ix_appointments_is_test_data') IS NOT NULL AS has_mark_index,
        to_regclass('public.alembic_version') IS NOT NULL AS has_version_table,
        has_table_privilege(to_regclass('public.appointments'), 'SELECT') AS may_read,

@@ -165,6 +165,22 @@ def test_a_reader_that_closes_the_pipe_ends_nothing_in_a_traceback(world: Bookin
     assert done.stdout.startswith("Test data in")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["count", "dashboard", "watch --once", "cleanup", "--help"])
+def test_a_stream_that_was_closed_before_the_start_is_missed_by_nothing(
+    booking_url: str, arguments: str, closed: str
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(command(*arguments.split()))} {closed}"],
+        env=environment({"PRODUCTION_DB_URL": booking_url}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("arguments", [("count",), ("count", "--json"), ("--help",)])
 def test_a_full_disk_under_stdout_is_one_line(arguments: tuple[str, ...], booking_url: str) -> None:
     with Path("/dev/full").open("w") as full:
@@ -212,3 +228,12 @@ def test_tables_that_another_version_made_are_told_apart_and_left_alone(booking_
     assert (result.code, result.out) == (2, "")
     assert "fedcba987654" in result.complaint
     assert "another version made these tables" in result.complaint
+
+
+def test_a_table_that_somebody_keeps_locked_is_one_line_that_says_to_try_again(world: BookingWorld) -> None:
+    with psycopg.connect(world.url) as other:
+        other.execute("LOCK TABLE appointments IN ACCESS EXCLUSIVE MODE")
+        for command in ("count", "list", "verify"):
+            result = prodtest(command, "--db-url", world.url)
+            assert (result.code, result.out) == (4, "")
+            assert result.complaint == "somebody else keeps the rows or tables locked; run the command again"

@@ -132,7 +132,8 @@ def on_a_terminal(arguments: Sequence[str], settings: dict[str, str], answer: st
 def test_on_a_terminal_a_live_run_asks_first_and_takes_no_for_an_answer(seeded: BookingWorld) -> None:
     settings = {"PRODUCTION_DB_URL": seeded.url, "PRODUCTION_DB_TEST_MODE": "true"}
     code, seen = on_a_terminal(["cleanup", "--no-dry-run"], settings, "n\n")
-    assert code != 0
+    assert code == 1
+    assert "prodtest: nothing was removed" in seen
     assert "Remove 3 appointments, 3 users" in seen
     assert appointments(seeded) == 5
 

@@ -63,6 +63,17 @@ def test_only_rows_older_than_asked_for(seeded: BookingWorld) -> None:
     assert ages(listed(seeded, "--older-than", "40")) == [200, 100, 50]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Australia/Lord_Howe"])
+def test_hours_are_hours_also_where_the_clock_was_changed_since(world: BookingWorld, zone: str) -> None:
+    for days in (91, 182, 273):  # whatever day it is, one of these lies behind a change of the clock
+        user, span = world.user(), timedelta(days=days)
+        older = world.book(user, age=span + timedelta(minutes=15))
+        world.book(user, age=span - timedelta(minutes=15), start=START + timedelta(days=1))
+        result = prodtest("list", "--json", "--older-than", str(days * 24), "--db-url", world.url, PGTZ=zone)
+        assert [row["id"] for row in result.json()["appointments"]] == [older]
+        world.sql("DELETE FROM appointments")
+
+
 def test_cancelled_rows_can_be_left_out(seeded: BookingWorld) -> None:
     assert ages(listed(seeded, "--active-only")) == [200, 100, 30, 1]
     assert ages(listed(seeded, "--include-cancelled")) == [200, 100, 50, 30, 1]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.booking_world import START, BookingWorld
+from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import command, environment, prodtest
 
 
@@ -99,23 +99,6 @@ def test_preflight_refuses_a_database_whose_name_does_not_say_test(world: Bookin
     result = prodtest("preflight", "--json", "--db-url", world.url.rpartition("/")[0] + "/postgres")
     failed = {line["name"]: line for line in result.json()["lines"] if line["level"] == "fail"}
     assert "--allow-database postgres" in failed["database name"]["do"]
-
-
-def test_migrate_runs_both_chains_and_then_finds_nothing_to_do(empty_database: str) -> None:
-    first = prodtest("migrate", "--json", "--db-url", empty_database)
-    assert (first.code, first.err) == (0, "")
-    assert [first.json()[name]["changed"] for name in ("public", "prodtest")] == [True, True]
-    second = prodtest("migrate", "--json", PRODUCTION_DB_URL=empty_database)
-    assert [second.json()[name]["changed"] for name in ("public", "prodtest")] == [False, False]
-
-
-def test_migrate_can_leave_the_applications_tables_alone(world: BookingWorld) -> None:
-    world.book(start=START)
-    world.sql("DROP SCHEMA prodtest CASCADE")
-    done = prodtest("migrate", "--ours-only", "--json", "--db-url", world.url).json()
-    assert list(done) == ["prodtest"]
-    assert done["prodtest"]["changed"]
-    assert world.sql("SELECT count(*) AS n FROM appointments") == [{"n": 1}]
 
 
 def test_a_role_that_may_not_use_the_schema_reads_as_if_none_stood_there(seeded: BookingWorld) -> None:

@@ -137,6 +137,27 @@ def test_a_channel_that_is_down_hears_of_it_later_and_ends_nothing(
     assert "s3cret" not in complaints
 
 
+def test_a_table_that_is_locked_ends_no_watch(world: BookingWorld, web: WebReceiver, start: Start) -> None:
+    with psycopg.connect(world.url) as other:
+        other.execute("LOCK TABLE appointments IN ACCESS EXCLUSIVE MODE")
+        process = start(world, web)
+        assert "locked" in line_with(process, "critical: ")
+    line_with(process, "clean: 0 test rows")
+
+
+@pytest.mark.parametrize("interval", ["1", "300"])
+def test_a_reader_that_leaves_ends_the_watch(
+    world: BookingWorld, web: WebReceiver, start: Start, interval: str
+) -> None:
+    process = start(world, web, "--check-interval", interval)
+    line_with(process, "clean: 0 test rows")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+
+
 def test_once_a_database_that_does_not_answer_is_told_and_ends_with_four(web: WebReceiver) -> None:
     url = "postgresql://tester@127.0.0.1:1/booking_test"
     result = prodtest("watch", "--once", PRODUCTION_DB_URL=url, PRODTEST_ALERT_URLS=web.url)

@@ -36,6 +36,12 @@ def test_a_password_with_every_awkward_character_is_quoted_once():
     assert normalize_url("postgresql://u:a%40b@h/d") == "postgresql://u:a%40b@h/d"
 
 
+def test_the_encryption_that_asyncpg_is_asked_for_is_what_libpq_is_asked_for():
+    assert normalize_url("postgresql+asyncpg://u:p@h/d?ssl=require&a=b") == "postgresql://u:p@h/d?sslmode=require&a=b"
+    assert normalize_url("postgresql+asyncpg://h/d?a=b&ssl=require") == "postgresql://h/d?a=b&sslmode=require"
+    assert normalize_url("postgresql://u:?ssl=x@h/d?sslmode=prefer") == "postgresql://u:%3Fssl%3Dx@h/d?sslmode=prefer"
+
+
 @pytest.mark.parametrize("url", ["mysql://h/d", "", "h/d", "http://h"])
 def test_what_is_no_postgresql_url_is_refused_without_repeating_it(url):
     with pytest.raises(ConfigurationError) as error:
