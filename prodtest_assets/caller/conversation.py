@@ -18,7 +18,7 @@ from prodtest_assets.caller.script import suggestion
 from prodtest_assets.caller.speaker import Quiet, Said, Speaker
 from prodtest_assets.caller.statuses import StatusCallbacks
 from prodtest_assets.caller.steps import Next, Over
-from prodtest_assets.caller.twiml import Verb
+from prodtest_assets.caller.twiml import Method, Verb
 from prodtest_assets.caller.wire import Answer, Line, resolve
 from prodtest_assets.errors import CallFailed, Unreachable
 
@@ -79,12 +79,13 @@ class Conversation:
         """Whether the caller has said or keyed in anything."""
         return any(turn.speaker == "caller" for turn in self.turns)
 
-    def run(self, start: httpx.URL, call_fields: Mapping[str, str]) -> Over:
+    def run(self, start: httpx.URL, call_fields: Mapping[str, str], *, method: Method = "POST") -> Over:
         """Hold the conversation.
 
         Args:
             start: where the call begins.
             call_fields: what every request says about the call; `CallStatus` is added.
+            method: how it begins.
 
         Raises:
             Unreachable: nothing listens at `start`, nor at the fallback.
@@ -92,7 +93,7 @@ class Conversation:
         self._call_fields = call_fields
         self._statuses.tell("initiated", self._clock.now())
         self._statuses.tell("ringing", self._clock.now())
-        over = self._hold(Next(start))
+        over = self._hold(Next(start, method))
         self._statuses.tell(over.status, self._clock.now())
         remarks = [*self._remarks, *self._statuses.remarks]
         return Over(over.ended, self._masked("; ".join(filter(None, [over.problem, *remarks]))) or None)
@@ -252,7 +253,7 @@ class Conversation:
         https://www.twilio.com/docs/usage/security/availability-reliability#fallback-urls
         """
         if isinstance(fault, NothingListens) and self._fallback is None and not self.turns:
-            raise Unreachable(f"nothing answers at {fault.origin}") from fault
+            raise Unreachable(fault.reason) from fault
         problem = self._masked(str(fault))
         known = fault if isinstance(fault, ProviderError) else None
         self._note(

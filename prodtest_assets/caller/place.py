@@ -76,7 +76,7 @@ def place_call(
                 secrets=target.secrets,
                 on_turn=on_turn,
             )
-            over = conversation.run(voice_url, fields)
+            over = conversation.run(voice_url, fields, method=target.voice_method)
             completed = over.ended is Ended.hung_up_by_application and conversation.caller_spoke
     finally:
         turns = tuple(conversation.turns) if conversation else ()

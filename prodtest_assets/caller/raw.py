@@ -60,7 +60,7 @@ class RawCall:
         self,
         form: Mapping[str, str] | None = None,
         *,
-        method: Method = "POST",
+        method: Method | None = None,
         content: bytes | None = None,
         content_type: str = _FORM,
         signed_with: str | None = None,
@@ -69,7 +69,7 @@ class RawCall:
 
         Args:
             form: what is sent; `fields` if None.
-            method: a GET carries the form in its query.
+            method: a GET carries the form in its query; as the target wants it if None.
             content: sent instead of a form.
             content_type: of `content`.
             signed_with: a token other than the target's.
@@ -80,7 +80,7 @@ class RawCall:
         form = self.fields if form is None else form
         if form.get("From", self.opened.number) != self.opened.number:
             raise ValueError("a call may be made with its own number only")
-        url = self._target.voice_url
+        url, method = self._target.voice_url, method or self._target.voice_method
         if method == "GET":
             url, form = url.copy_merge_params(dict(form)), {}
         in_body = form if method == "POST" and content is None else {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from prodtest_assets.caller.questions import Kind, sentences
+from prodtest_assets.caller.twiml import Method
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -90,11 +91,26 @@ class CallerWishes:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetWishes:
+    """What a script says about the deployment, as the provider's account would be configured.
+
+    Attributes:
+        other_hosts, fallback_url, status_callback_path, voice_method: as in `Target`.
+    """
+
+    other_hosts: tuple[str, ...] = ()
+    fallback_url: str | None = None
+    status_callback_path: str | None = None
+    voice_method: Method = "POST"
+
+
+@dataclass(frozen=True, slots=True)
 class CallScript:
     """A caller's script: the first rule that fits a prompt decides."""
 
     rules: tuple[Rule, ...] = ()
     caller: CallerWishes = CallerWishes()
+    target: TargetWishes = TargetWishes()
 
     def rule_for(self, prompt: str, *, speech: bool, keypad: bool) -> Rule | None:
         """The first rule that fits; None leaves the prompt to the built-in understanding.

@@ -6,6 +6,7 @@ from datetime import UTC, tzinfo
 import httpx
 
 from prodtest_assets.caller.script import NO_SCRIPT, CallScript
+from prodtest_assets.caller.twiml import Method
 from prodtest_assets.errors import ConfigurationError
 
 DIALLED_NUMBER = "+18005550199"
@@ -19,6 +20,7 @@ class Target:
     Attributes:
         base_url: where the deployment lives, with `http://` or `https://`.
         voice_path: where a call starts.
+        voice_method: how it starts there.
         auth_token: signs every request when given; applications know it as the account's auth token.
         api_key: sent as `X-API-Key`, and only to the origin of `base_url`.
         timeout: seconds for one request, from the first byte sent to the last one read; the provider never
@@ -27,8 +29,8 @@ class Target:
         dialled: the number the caller dialled, `To` in each request.
         account_sid: the account in whose name the calls come, `AccountSid` in each request.
         other_hosts: hosts the application may send a call on to, besides the one of `base_url`.
-        fallback_url: asked once in a call when an answer is none, absolute or relative to `base_url`; None as
-            in an account where none is set.
+        fallback_url: asked whenever an answer is none, absolute or relative to `base_url`; None as in an account
+            where none is set.
         status_callback_path: told of the call's progress, absolute or relative to `base_url`; None tells nobody.
         script: what the caller answers before the built-in understanding is asked.
     """
@@ -45,6 +47,7 @@ class Target:
     fallback_url: str | None = None
     status_callback_path: str | None = None
     script: CallScript = NO_SCRIPT
+    voice_method: Method = "POST"
 
     @property
     def voice_url(self) -> httpx.URL:

@@ -1,12 +1,13 @@
 """TwiML, from bytes to a small tree of verbs.
 
-Only what a caller can notice is kept. Names are case-sensitive and unknown verbs are errors, as the
-provider has it: https://www.twilio.com/docs/voice/twiml#twilios-twiml-interpreter
+Only what a caller can notice is kept. Names are case-sensitive, and an unknown verb is passed over with a warning,
+as the provider has it: https://www.twilio.com/docs/api/errors/12200
 """
 
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 from xml.etree.ElementTree import Element, ParseError
 
@@ -20,6 +21,8 @@ MAX_BYTES = 64 * 1024
 """The provider refuses longer answers. https://www.twilio.com/docs/api/errors/11750"""
 MAX_DEPTH = 12
 """`Response`, `Gather`, `Say` and the speech markup inside; nothing legitimate nests deeper."""
+
+_MOST_WARNINGS = 20
 
 Method = Literal["GET", "POST"]
 
@@ -156,7 +159,8 @@ def parse(body: bytes) -> Document:
     if root.tag != "Response":
         raise BadTwiml(f"its root is <{_shortened(root.tag)}>, not <Response>", 12100)
     verbs = tuple(verb for element in root if (verb := _verb(element)) is not None)
-    return Document(verbs, tuple(warnings_about(root)))
+    known = _READERS.keys() | _PASSED_OVER | _NOT_FOLLOWED
+    return Document(verbs, tuple(islice(warnings_about(root, known), _MOST_WARNINGS)))
 
 
 def _read_tree(body: bytes) -> Element:
@@ -181,11 +185,9 @@ def _verb(element: Element) -> Verb | None:
     read = _READERS.get(element.tag)
     if read is not None:
         return read(element)
-    if element.tag in _PASSED_OVER:
-        return None
     if element.tag in _NOT_FOLLOWED:
         return NotFollowed(element.tag)
-    raise BadTwiml(f"<{_shortened(element.tag)}> is not a TwiML verb", 12200)
+    return None
 
 
 def _gather(element: Element) -> Gather:

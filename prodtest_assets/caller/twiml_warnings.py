@@ -3,7 +3,7 @@
 The numbers are described at `https://www.twilio.com/docs/api/errors/<number>`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from xml.etree.ElementTree import Element
 
 _LONGEST_QUOTE = 20
@@ -37,13 +37,16 @@ _ATTRIBUTES: dict[tuple[str, str], tuple[Callable[[str], bool], str, int]] = {
 _NESTED = frozenset({"Say", "Play", "Pause"})
 
 
-def warnings_about(root: Element) -> Iterator[str]:
+def warnings_about(root: Element, known: Set[str]) -> Iterator[str]:
     """One line for each warning, in the order of the document.
 
     Args:
         root: the `Response`.
+        known: the verbs there are.
     """
     for verb in root:
+        if verb.tag not in known:
+            yield f"<{_quoted(verb.tag)}> is not a TwiML verb and is passed over ({_number(12200)})"
         yield from _about(verb)
         if verb.tag == "Gather":
             for child in verb:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from prodtest_assets.caller import deadline, signature
-from prodtest_assets.caller.faults import NothingListens, ProviderError
+from prodtest_assets.caller.faults import NothingListens, ProviderError, why_no_connection
 from prodtest_assets.caller.overrides import Overrides, overrides_of
 from prodtest_assets.caller.target import Target
 from prodtest_assets.caller.twiml import MAX_BYTES, Method
@@ -108,7 +108,7 @@ class Line:
             fields: the form.
 
         Raises:
-            NothingListens: nobody takes the connection, asked twice.
+            NothingListens: no connection was made, tried twice.
             ProviderError: an error status, no answer in time, too long an answer, a redirect that leads nowhere.
             CallFailed: the call would leave the target's hosts, or has taken too long.
         """
@@ -227,10 +227,8 @@ class Line:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            latency, origin = time.monotonic() - started, _origin(url)
-            raise NothingListens(
-                f"{where}: nothing answers at {origin}", 11205, origin=origin, url=asked, latency=latency
-            ) from error
+            latency, (code, reason) = time.monotonic() - started, why_no_connection(error, _origin(url))
+            raise NothingListens(f"{where}: {reason}", code, reason=reason, url=asked, latency=latency) from error
         except httpx.TimeoutException as error:
             waited = time.monotonic() - started
             raise ProviderError(
@@ -247,7 +245,10 @@ class Line:
     def _must_be_ours(self, url: httpx.URL) -> None:
         """The ledger watches the target's database; a booking made elsewhere could not be found again."""
         if _host(url) != _host(self._home) and url.host not in self._target.other_hosts:
-            raise CallFailed(f"the application sends the call to another host, {url.host}, and the caller stays here")
+            raise CallFailed(
+                f"the application sends the call to another host, {url.host}, and the caller stays here; "
+                f'if that is the same deployment, a call script would say so: [target] other_hosts = ["{url.host}"]'
+            )
 
     @staticmethod
     def _bad(message: str, code: int, response: httpx.Response, started: float) -> ProviderError:

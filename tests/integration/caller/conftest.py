@@ -44,9 +44,9 @@ class ListLedger:
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve an application on a free port of loopback; gives its base URL."""
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical", ws="none"))
+def running(config: uvicorn.Config) -> Iterator[int]:
+    """Run a web server on a free port of loopback; gives the port."""
+    server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -54,11 +54,18 @@ def serving(app: ASGIApp) -> Iterator[str]:
         while not server.started:
             time.sleep(0.01)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield listener.getsockname()[1]
         finally:
             server.should_exit = True
             server.force_exit = True
             thread.join(10)
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on a free port of loopback; gives its base URL."""
+    with running(uvicorn.Config(app, lifespan="off", log_level="critical", ws="none")) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

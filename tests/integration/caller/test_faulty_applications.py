@@ -78,7 +78,8 @@ def call_to(serve: Serve, ledger: ListLedger) -> Callable[..., Call]:
         ),
         (
             RedirectResponse("http://elsewhere.example/voice"),
-            "the application sends the call to another host, elsewhere.example, and the caller stays here",
+            "the application sends the call to another host, elsewhere.example, and the caller stays here; "
+            'if that is the same deployment, a call script would say so: [target] other_hosts = ["elsewhere.example"]',
         ),
         (
             Response("<Response><Redirect>ftp://x/</Redirect></Response>", media_type="text/xml"),
