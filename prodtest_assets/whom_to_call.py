@@ -14,6 +14,7 @@ def target_of(settings: Settings) -> Target:
     """
     if settings.test_url is None:
         raise ConfigurationError("no application: set PRODUCTION_TEST_URL")
+    script = load_script(settings.call_script) if settings.call_script else NO_SCRIPT
     return Target(
         base_url=settings.test_url,
         voice_path=settings.voice_path,
@@ -21,5 +22,9 @@ def target_of(settings: Settings) -> Target:
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         timeout=settings.request_timeout,
         zone=settings.zone,
-        script=load_script(settings.call_script) if settings.call_script else NO_SCRIPT,
+        script=script,
+        other_hosts=frozenset(script.target.other_hosts),
+        fallback_url=script.target.fallback_url,
+        status_callback_path=script.target.status_callback_path,
+        voice_method=script.target.voice_method,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prodtest_assets.caller.presets import PRESETS
-from prodtest_assets.caller.script import KINDS, CallerWishes, CallScript, Rule, compile_words
+from prodtest_assets.caller.script import KINDS, CallerWishes, CallScript, Rule, TargetWishes, compile_words
 from prodtest_assets.caller.spoken import PLACEHOLDERS
 from prodtest_assets.errors import ConfigurationError
 
@@ -19,7 +19,11 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _NAME = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
 _TRIPLE_QUOTED = re.compile(r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'', re.DOTALL)
 _DOES = ("say", "press", "answer", "silent", "hang_up")
-_TABLES = ("caller", "answers")
+_TABLES = ("caller", "answers", "target")
+_HOST = re.compile(r"[A-Za-z0-9.-]+")
+
+_Known = Mapping[str, tuple[Callable[[Any], bool], str]]
+"""By the name of a key: whether a value of it is right, and what it must be."""
 
 
 class _Wrong(Exception):
@@ -86,7 +90,10 @@ def _script(document: Mapping[str, Any]) -> CallScript:
     for name, table in tables.items():
         _must(isinstance(table, dict), (name,), f"must be a table; write [{name}]")
     rules = tuple(_rule(when, value) for when, value in tables["answers"].items())
-    return CallScript(rules, _wishes(tables["caller"]))
+    target = _wishes("target", tables["target"], _OF_TARGET)
+    if hosts := target.get("other_hosts"):
+        target["other_hosts"] = tuple(host.lower() for host in hosts)
+    return CallScript(rules, CallerWishes(**_wishes("caller", tables["caller"], _OF_CALLER)), TargetWishes(**target))
 
 
 def _rule(when: str, value: object) -> Rule:
@@ -147,19 +154,27 @@ def _template(what: object, path: tuple[str, ...]) -> str:
     return text
 
 
-def _wishes(table: Mapping[str, Any]) -> CallerWishes:
-    _only(table, tuple(_WISHES), ("caller",))
-    for name, value in table.items():
-        is_right, reason = _WISHES[name]
-        _must(is_right(value), ("caller", name), reason)
-    return CallerWishes(**table)
+def _wishes(table: str, values: Mapping[str, Any], known: _Known) -> dict[str, Any]:
+    _only(values, tuple(known), (table,))
+    for name, value in values.items():
+        is_right, reason = known[name]
+        _must(is_right(value), (table, name), reason)
+    return dict(values)
 
 
 def _is_number(value: object, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
-_WISHES: dict[str, tuple[Callable[[Any], bool], str]] = {
+def _is_place(value: object) -> bool:
+    return isinstance(value, str) and bool(re.match(r"(/|https?://[^/])", value))
+
+
+def _are_hosts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(host, str) and _HOST.fullmatch(host) for host in value)
+
+
+_OF_CALLER: _Known = {
     "persona": (lambda value: value in PRESETS, f"must be one of {', '.join(PRESETS)}"),
     "name": (
         lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)),
@@ -175,6 +190,14 @@ _WISHES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "use_keypad": (lambda value: isinstance(value, bool), "must be true or false"),
     "confidence": (lambda value: _is_number(value, 0, 1), "must be a number from 0 to 1"),
+}
+
+
+_OF_TARGET: _Known = {
+    "other_hosts": (_are_hosts, 'must be names of hosts, without http:// and port, like ["phone.example.org"]'),
+    "fallback_url": (_is_place, "must be a path like /fallback, or an http or https address"),
+    "status_callback_path": (_is_place, "must be a path like /status, or an http or https address"),
+    "voice_method": (lambda value: value in ("GET", "POST"), "must be GET or POST"),
 }
 
 

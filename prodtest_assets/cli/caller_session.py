@@ -32,7 +32,7 @@ class CallPlan:
     Attributes:
         settings: name the application, the database and the script.
         persona: who calls; None as the script says.
-        fallback_url, status_callback: as in `Target`.
+        fallback_url, status_callback: as in `Target`; None as the script says.
         real_time: pauses and silences take as long as on the telephone.
     """
 
@@ -48,8 +48,11 @@ class CallPlan:
         Raises:
             ConfigurationError: no address, or the script is wrong.
         """
+        target = target_of(self.settings)
         return replace(
-            target_of(self.settings), fallback_url=self.fallback_url, status_callback_path=self.status_callback
+            target,
+            fallback_url=self.fallback_url or target.fallback_url,
+            status_callback_path=self.status_callback or target.status_callback_path,
         )
 
     def caller(self, target: Target) -> Persona:

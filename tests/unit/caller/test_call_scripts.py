@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prodtest_assets.caller import PRESETS, load_script, preset_persona
-from prodtest_assets.caller.script import KINDS, CallerWishes, CallScript, suggestion
+from prodtest_assets.caller.script import KINDS, CallerWishes, CallScript, TargetWishes, suggestion
 from prodtest_assets.caller.script_file import read_script, script_schema
 from prodtest_assets.caller.spoken import PLACEHOLDERS, Facts
 from prodtest_assets.caller.understanding import Reply, Understanding
@@ -108,6 +108,12 @@ def test_a_caller_can_be_told_to_say_nothing_or_to_hang_up() -> None:
         ('[caller]\nnumber = "555"', "line 2: caller.number: must be in international form"),
         ("[caller]\nduration_min = 0.5", "line 2: caller.duration_min: must be whole minutes from 1 to 480"),
         ("[caller]\nuse_keypad = 1", "line 2: caller.use_keypad: must be true or false"),
+        ('[target]\nother_hosts = "a.example"', "line 2: target.other_hosts: must be names of hosts"),
+        ('[target]\nother_hosts = ["http://a.example"]', "line 2: target.other_hosts: must be names of hosts"),
+        ('[target]\nfallback_url = "sorry"', "line 2: target.fallback_url: must be a path like /fallback"),
+        ("[target]\nstatus_callback_path = 1", "line 2: target.status_callback_path: must be a path like /status"),
+        ('[target]\nvoice_method = "PUT"', "line 2: target.voice_method: must be GET or POST"),
+        ("[target]\nport = 80", "line 2: target.port: is not known here; there are other_hosts, fallback_url"),
         ('[answers]\nwhat day = "x"', "line 2: not valid TOML"),
         ('[answers]\n"a" = "x"\n"a" = "y"', "line 3: not valid TOML"),
         ('[answers]\n"a" = "x', "line 2: not valid TOML"),
@@ -150,12 +156,23 @@ def test_a_suggestion_for_keys_presses_and_a_long_one_is_cut_at_a_word() -> None
     assert answer(f"[answers]\n{line.replace('...', '1')}", prompt, speech=False, keypad=True) == Reply(keys="1")
 
 
+def test_a_script_says_how_the_provider_s_account_is_configured() -> None:
+    script = read_script(
+        '[target]\nother_hosts = ["Phone.Example.org"]\nfallback_url = "/sorry"\n'
+        'status_callback_path = "https://a.example/status"\nvoice_method = "GET"'
+    )
+
+    assert script.target == TargetWishes(("phone.example.org",), "/sorry", "https://a.example/status", "GET")
+    assert read_script("").target == TargetWishes((), None, None, "POST")
+
+
 def test_the_schema_knows_what_the_reader_knows() -> None:
     schema = script_schema()
     caller, answers = schema["properties"]["caller"], schema["properties"]["answers"]
     table = answers["additionalProperties"]["anyOf"][1]["properties"]
 
     assert caller["properties"].keys() == CallerWishes.__dataclass_fields__.keys()
+    assert schema["properties"]["target"]["properties"].keys() == TargetWishes.__dataclass_fields__.keys()
     assert caller["properties"]["persona"]["enum"] == list(PRESETS)
     assert table["answer"]["enum"] == list(KINDS)
     assert list(table) == ["say", "press", "answer", "silent", "hang_up"]
