@@ -28,6 +28,8 @@ MAX_REPEATS = 5
 
 _QUOTED = 300
 _DEFAULT_GATHER_SECONDS = 5.0
+_GOES_ON = twiml.Gather | twiml.Redirect | twiml.Dial
+"""What may lead on after silence; a call in which none of these follows is over."""
 
 
 class Conversation:
@@ -149,20 +151,20 @@ class Conversation:
     def _perform(self, verbs: tuple[Verb, ...], answer: Answer) -> Next | Over:
         if not any(isinstance(verb, twiml.Reject) for verb in verbs[:1]):
             self._statuses.tell("in-progress", self._clock.now())
-        for verb in verbs:
-            outcome = self._do(verb, answer, is_last=verb is verbs[-1])
+        for place, verb in enumerate(verbs, start=1):
+            outcome = self._do(verb, answer, goes_on=any(isinstance(later, _GOES_ON) for later in verbs[place:]))
             if outcome is not None:
                 return outcome
         return Over(Ended.hung_up_by_application)
 
-    def _do(self, verb: Verb, answer: Answer, *, is_last: bool) -> Next | Over | None:
+    def _do(self, verb: Verb, answer: Answer, *, goes_on: bool) -> Next | Over | None:
         match verb:
             case twiml.Say() | twiml.Play():
                 self._hearing.hear(verb)
             case twiml.Pause(seconds):
                 self._clock.wait(seconds)
             case twiml.Gather():
-                return self._listen(verb, answer, is_last=is_last)
+                return self._listen(verb, answer, goes_on=goes_on)
             case twiml.Redirect():
                 return Next(resolve(answer.url, verb.url), verb.method)
             case twiml.Hangup():
@@ -181,11 +183,11 @@ class Conversation:
                 return Over(Ended.caller_gave_up, f"a simulated caller cannot follow <{verb.name}>")
         return None
 
-    def _listen(self, gather: twiml.Gather, answer: Answer, *, is_last: bool) -> Next | Over | None:
+    def _listen(self, gather: twiml.Gather, answer: Answer, *, goes_on: bool) -> Next | Over | None:
         for verb in gather.nested:
-            self._do(verb, answer, is_last=False)
+            self._do(verb, answer, goes_on=True)
         hearing = self._hearing
-        does = self._speaker.answer(hearing, gather, ends_in_silence=is_last and not gather.action_on_empty)
+        does = self._speaker.answer(hearing, gather, ends_in_silence=not (goes_on or gather.action_on_empty))
         if does is Quiet.HANGS_UP:
             return Over(Ended.caller_hung_up)
         if does is Quiet.AT_A_LOSS or does is Quiet.WAITS:

@@ -8,7 +8,8 @@ class Habits:
     """What makes a call less than perfect. Questions are counted from 0, each time one is asked.
 
     Attributes:
-        silent_at: questions to which the caller says nothing until the application stops listening.
+        silent_at: questions to which the caller says nothing until the application stops listening; where silence
+            would end the call, they answer.
         says_first: what the caller says to the first question instead of an answer; asked again, they answer.
         hangs_up_at: the question during which the caller hangs up.
         delivered_twice_at: answers that the network delivers twice; what is said to the second is not heard.

@@ -50,14 +50,17 @@ class Persona:
             raise ValueError("Persona.confidence must lie between 0 and 1")
 
 
-def draw_start(now: datetime, zone: tzinfo, rng: random.Random, *, duration_min: int = 30) -> datetime:
+def draw_start(
+    now: datetime, zone: tzinfo, rng: random.Random, *, duration_min: int = 30, workdays: int = WORKDAYS_AHEAD
+) -> datetime:
     """Draw a slot that any application with common business hours can book.
 
     Args:
-        now: the present, timezone-aware; the slot lies 1 to 20 workdays after its day in `zone`.
+        now: the present, timezone-aware; the slot lies 1 to `workdays` workdays after its day in `zone`.
         zone: where the business hours (Monday to Friday, 9 to 17) are counted.
         rng: where the chance comes from.
         duration_min: minutes; the appointment ends by 17:00.
+        workdays: how far ahead the application books.
 
     Returns:
         A time in `zone` on the hour or half-hour that exists once, whatever daylight saving does.
@@ -67,7 +70,7 @@ def draw_start(now: datetime, zone: tzinfo, rng: random.Random, *, duration_min:
         raise ValueError("duration_min must fit between 9 and 17")
     slots = [
         slot
-        for day in _workdays_after(now.astimezone(zone))
+        for day in _workdays_after(now.astimezone(zone))[:workdays]
         for minute in range(OPENS_MINUTE, latest + 1, SLOT_MINUTES)
         if _exists_once(slot := datetime.combine(day, time(minute // 60, minute % 60), zone))
     ]

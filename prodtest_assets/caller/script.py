@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from prodtest_assets.caller.persona import WORKDAYS_AHEAD
 from prodtest_assets.caller.questions import Kind, sentences
 from prodtest_assets.caller.twiml import Method
 
@@ -80,6 +81,7 @@ class CallerWishes:
         duration_min: minutes.
         use_keypad: as in `Persona`.
         confidence: as in `Persona`, 0 to 1.
+        workdays_ahead: how many workdays ahead an appointment may be.
     """
 
     persona: str | None = None
@@ -88,6 +90,12 @@ class CallerWishes:
     duration_min: int | None = None
     use_keypad: bool | None = None
     confidence: float | None = None
+    workdays_ahead: int | None = None
+
+    @property
+    def workdays(self) -> int:
+        """How many workdays ahead appointments are wanted."""
+        return self.workdays_ahead or WORKDAYS_AHEAD
 
 
 @dataclass(frozen=True, slots=True)

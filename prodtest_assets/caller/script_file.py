@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from prodtest_assets.caller.persona import WORKDAYS_AHEAD
 from prodtest_assets.caller.presets import PRESETS
 from prodtest_assets.caller.script import KINDS, CallerWishes, CallScript, Rule, TargetWishes, compile_words
 from prodtest_assets.caller.spoken import PLACEHOLDERS
@@ -190,6 +191,10 @@ _OF_CALLER: _Known = {
     ),
     "use_keypad": (lambda value: isinstance(value, bool), "must be true or false"),
     "confidence": (lambda value: _is_number(value, 0, 1), "must be a number from 0 to 1"),
+    "workdays_ahead": (
+        lambda value: isinstance(value, int) and _is_number(value, 1, WORKDAYS_AHEAD),
+        f"must be a whole number from 1 to {WORKDAYS_AHEAD}",
+    ),
 }
 
 

@@ -60,7 +60,7 @@ class CallPlan:
         rng, wishes = random.SystemRandom(), target.script.caller
 
         def start(minutes: int) -> datetime:
-            return draw_start(datetime.now(UTC), target.zone, rng, duration_min=minutes)
+            return draw_start(datetime.now(UTC), target.zone, rng, duration_min=minutes, workdays=wishes.workdays)
 
         return preset_persona(self.persona or wishes.persona or _PERSONA, start, rng, wishes=wishes)
 

@@ -16,6 +16,7 @@ STANDING = frozenset({"booked", "confirmed", "scheduled"})
 _NUMBER = re.compile(r"\+?\(?[0-9][0-9 ().-]{5,}[0-9]")
 
 _WINTER, _SUMMER = 1, 7
+_WEEKS = frozenset(timedelta(weeks=weeks) for weeks in range(-8, 9))
 
 RECENT = timedelta(minutes=5)
 """How far the application's `created_at` may be from the database's clock. A wrong time zone is farther."""
@@ -112,7 +113,7 @@ def _who(field: str, masked: Callable[[str], str], said: str, stored: str, *, eq
 
 
 def _likely_cause(call: Call, stored: StoredBooking, zone: tzinfo) -> str:
-    """A word on the application's clock, where a zone or daylight saving accounts for the whole difference."""
+    """A word on the application's clock, where a zone, daylight saving or the week accounts for the difference."""
     if stored.starts_at.tzinfo is None:
         return ""
     said = call.requested_start.astimezone(zone)
@@ -120,6 +121,8 @@ def _likely_cause(call: Call, stored: StoredBooking, zone: tzinfo) -> str:
     others = {said.replace(month=month, day=1).utcoffset() for month in (_WINTER, _SUMMER)} - {own}
     if own and any(other is not None and shift == own - other for other in others):
         return " (as if the clocks had not changed)"
+    if shift and stored.starts_at.astimezone(zone).replace(tzinfo=None) - said.replace(tzinfo=None) in _WEEKS:
+        return " (another week; where only the weekday is asked, a call script says [caller] workdays_ahead = 4)"
     return " (as if it had been said in UTC)" if shift == own else ""
 
 

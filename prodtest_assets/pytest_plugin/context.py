@@ -17,9 +17,11 @@ class Slots:
 
     Attributes:
         zone: in which business hours are counted.
+        workdays: how many workdays ahead they lie at most.
     """
 
     zone: tzinfo
+    workdays: int
     _taken: list[tuple[datetime, datetime]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _rng: random.Random = field(default_factory=random.SystemRandom)
@@ -32,13 +34,16 @@ class Slots:
         """
         length, now = timedelta(minutes=duration_min), datetime.now(UTC)
         with self._lock:
-            drawn = draw_start(now, self.zone, self._rng, duration_min=duration_min)
+            drawn = self._draw(now, duration_min)
             for _ in range(_DRAWS):
                 if all(end <= drawn or begin >= drawn + length for begin, end in self._taken):
                     break
-                drawn = draw_start(now, self.zone, self._rng, duration_min=duration_min)
+                drawn = self._draw(now, duration_min)
             self._taken.append((drawn, drawn + length))
         return drawn
+
+    def _draw(self, now: datetime, duration_min: int) -> datetime:
+        return draw_start(now, self.zone, self._rng, duration_min=duration_min, workdays=self.workdays)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from prodtest_assets.caller.script import CallerWishes
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.pytest_plugin.calls import Calls
 from prodtest_assets.pytest_plugin.context import Slots
@@ -32,7 +33,9 @@ class SuiteRun:
     def slots(self) -> Slots:
         """The appointments callers may ask for; one for the whole run, so that no two want the same."""
         if self._slots is None:
-            self._slots = Slots(self.deployment.settings.zone)
+            settings = self.deployment.settings
+            wishes = self.deployment.target.script.caller if settings.test_url else CallerWishes()
+            self._slots = Slots(settings.zone, wishes.workdays)
         return self._slots
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

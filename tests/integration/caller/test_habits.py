@@ -65,6 +65,16 @@ def test_a_silent_caller_is_asked_again_where_the_application_does_so(serve: Ser
     assert call.ended is Ended.hung_up_by_application
 
 
+def test_a_caller_speaks_where_silence_would_end_the_call(serve: Serve, ledger: ListLedger) -> None:
+    seen: Seen = []
+    url = serve(answering(f"{NAME}<Say>I did not hear anything. Goodbye.</Say>", "<Say>Thank you.</Say>", seen=seen))
+    persona = Persona("quick", START, habits=Habits(silent_at=frozenset({0})))
+
+    place_call(persona, Target(url, "/voice"), ledger)
+
+    assert [asked.get("SpeechResult") for asked in seen] == [None, "Jane Quick"]
+
+
 def test_what_is_repeated_is_heard_with_more_confidence(serve: Serve, ledger: ListLedger) -> None:
     seen: Seen = []
     url = serve(answering(NAME, NAME, NAME, NAME, "<Hangup/>", seen=seen))

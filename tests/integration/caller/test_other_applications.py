@@ -20,6 +20,7 @@ from prodtest_assets.testdata.offenders import unmarked_rows
 from tests.booking_world import BookingWorld
 from tests.suites import BOOKING_FLOW, CALL_SCENARIOS, TWILIO_SIMULATION, run_suite
 
+from .clinic import open_clinic
 from .conftest import ListLedger
 from .dentist import TOKEN, Dentist
 from .kennel import Kennel
@@ -124,6 +125,22 @@ def test_the_suites_pass_on_another_application_that_has_learnt_to_mark(
     result = run_suite(suite, tmp_path, settings_for(world, target))
 
     assert set(result.outcomes.values()) == {"passed"}, result.output
+    assert world.sql("SELECT 1 FROM users") == []
+
+
+@pytest.mark.parametrize("suite", [CALL_SCENARIOS, TWILIO_SIMULATION, BOOKING_FLOW], ids=["calls", "webhooks", "flow"])
+def test_the_suites_pass_on_an_application_that_asks_less_and_ends_otherwise(
+    world: BookingWorld, tmp_path: Path, suite: Path
+) -> None:
+    script = tmp_path / "calls.toml"
+    script.write_text('[caller]\nworkdays_ahead = 4\n[target]\nvoice_method = "GET"\n')
+    with open_clinic(world.url) as clinic:
+        settings = settings_for(world, Target(clinic.root, "/phone/incoming"))
+        del settings["TWILIO_AUTH_TOKEN"]
+        result = run_suite(suite, tmp_path, settings | {"PRODTEST_CALL_SCRIPT": str(script)})
+
+    assert set(result.outcomes.values()) <= {"passed", "skipped"}, result.output
+    assert len(result.named("passed")) >= 8
     assert world.sql("SELECT 1 FROM users") == []
 
 

@@ -107,6 +107,7 @@ def test_a_caller_can_be_told_to_say_nothing_or_to_hang_up() -> None:
         ('[caller]\nname = "R2 D2"', "line 2: caller.name: must be letters and single spaces only"),
         ('[caller]\nnumber = "555"', "line 2: caller.number: must be in international form"),
         ("[caller]\nduration_min = 0.5", "line 2: caller.duration_min: must be whole minutes from 1 to 480"),
+        ("[caller]\nworkdays_ahead = 30", "line 2: caller.workdays_ahead: must be a whole number from 1 to 20"),
         ("[caller]\nuse_keypad = 1", "line 2: caller.use_keypad: must be true or false"),
         ('[target]\nother_hosts = "a.example"', "line 2: target.other_hosts: must be names of hosts"),
         ('[target]\nother_hosts = ["http://a.example"]', "line 2: target.other_hosts: must be names of hosts"),

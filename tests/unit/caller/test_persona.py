@@ -51,6 +51,13 @@ def test_the_day_is_counted_in_the_zone_of_the_application() -> None:
     assert min(start.date() for start in starts) == date(2026, 11, 23)
 
 
+def test_a_slot_lies_no_farther_ahead_than_the_application_books() -> None:
+    thursday = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    days = {draw_start(thursday, UTC, random.Random(seed), workdays=4).day for seed in range(200)}
+
+    assert days == {20, 23, 24, 25}
+
+
 def test_the_same_chance_draws_the_same_slot() -> None:
     now = datetime(2026, 11, 19, 23, tzinfo=UTC)
 

@@ -91,6 +91,11 @@ def test_what_means_the_same_does_not_differ(same: dict[str, Any]) -> None:
             {"starts_at": datetime(2030, 6, 3, 16, 0)},  # noqa: DTZ001
             "start: expected 2030-06-03 16:00:00+02:00, stored 2030-06-03 16:00:00 without a time zone",
         ),
+        (
+            {"starts_at": START - timedelta(weeks=1)},
+            "start: expected 2030-06-03 16:00:00+02:00, stored 2030-05-27 16:00:00+02:00 "
+            "(another week; where only the weekday is asked, a call script says [caller] workdays_ahead = 4)",
+        ),
         ({"duration_min": 60}, "duration: expected 30 minutes, stored 60 minutes"),
         ({"status": "cancelled"}, "status: expected booked, stored cancelled"),
         ({"is_test_data": False}, "mark: expected is_test_data = true, stored is_test_data = false"),
