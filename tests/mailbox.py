@@ -1,5 +1,6 @@
 """A real web server and a real mail server on loopback that keep what alerts bring them."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -20,12 +21,14 @@ class WebReceiver:
     Attributes:
         received: every document, in the order in which they came.
         status: what it answers.
+        longest: bytes of a message that it takes; longer ones are refused.
         hold: while it is clear, answers are held back; documents are taken all the same.
     """
 
     def __init__(self) -> None:
         self.received: list[dict[str, Any]] = []
         self.status = 200
+        self.longest = 1_000_000
         self.hold = threading.Event()
         self.hold.set()
         self.arrived = threading.Event()
@@ -47,13 +50,14 @@ class WebReceiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if receiver.status == 200:
-                    receiver.received.append(document)
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.status if len(content) <= receiver.longest else 400
+                if status == 200:
+                    receiver.received.append(json.loads(content))
                 receiver.arrived.set()
                 receiver.hold.wait(60)
                 try:
-                    self.send_response(receiver.status)
+                    self.send_response(status)
                     self.end_headers()
                 except OSError:
                     return
@@ -90,15 +94,21 @@ def _free_port() -> int:
 
 
 class MailReceiver:
-    """Keeps every mail."""
+    """Keeps every mail.
+
+    Attributes:
+        seconds: how long it thinks before it answers.
+    """
 
     def __init__(self) -> None:
+        self.seconds = 0.0
         self.mails: list[EmailMessage] = []
         self._controller = Controller(self, hostname="127.0.0.1", port=_free_port())
 
     async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:  # noqa: N802
         mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(mail, EmailMessage)
+        await asyncio.sleep(self.seconds)
         self.mails.append(mail)
         return "250 taken"
 

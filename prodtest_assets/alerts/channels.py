@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from prodtest_assets.alerts.message import Text
+from prodtest_assets.alerts.message import Text, shortened
 from prodtest_assets.errors import ConfigurationError
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
+# A mail server looks a sender up before it answers, and Apprise knows one limit for all of the conversation.
+_MAIL_SECONDS = 30.0
+# What Apprise adds to a body: its title, in some services, and marks around it.
+_ADDED = 50
 _TYPES = {"failing": "failure", "reminder": "warning", "recovered": "success"}
 _TALKATIVE = ("apprise", "requests", "urllib3", "urllib3.connectionpool", "urllib3.util.retry")
 _is_sending: ContextVar[bool] = ContextVar("is_sending", default=False)
@@ -94,10 +98,14 @@ class AppriseChannel:
             if service is None:
                 return f"URL {self.place} of PRODTEST_ALERT_URLS is none that Apprise knows"
             # A service that answers late has taken the message: too short a wait would make it arrive twice.
-            service.socket_connect_timeout, service.socket_read_timeout = _CONNECT_SECONDS, _ANSWER_SECONDS
+            is_mail = self.url.lower().startswith("mailto")
+            service.socket_connect_timeout = _MAIL_SECONDS if is_mail else _CONNECT_SECONDS
+            service.socket_read_timeout = _ANSWER_SECONDS
+            # In parts rather than not at all, where escaping or a pager's few letters make it too long once more.
+            service.overflow_mode = apprise.OverflowMode.SPLIT
             try:
                 taken = service.notify(
-                    body=text.body,
+                    body=shortened(text.body, service.body_maxlen - len(text.title) - _ADDED),
                     title=text.title,
                     notify_type=_TYPES[text.kind],
                     body_format=apprise.NotifyFormat.TEXT,

@@ -1,7 +1,7 @@
 """What is told, in words. Pure: nothing here knows where it goes.
 
-The details of a finding are: `what` failed, what it `said`, a masked `sample`, the command to `do`, and `also`, the
-checks that did not run because of it. Each may be missing.
+The details of a finding are: `what` failed, what it `said`, a masked `sample`, the command to `do`, the `run` in which
+it was found, and `also`, the checks that did not run because of it. Each may be missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from prodtest_assets.testdata.alert_ledger import AlertMessage, Told
 _MOST_ALERTS = 20
 _MOST_LINES = 8
 _LONGEST_LINE = 200
+_BRIEF_ATTEMPT = 4
 _HEADLINES = {"failing": "fails", "reminder": "still fails", "recovered": "has recovered"}
 _HEADLINES_OF_MANY = {"failing": "fail", "reminder": "still fail", "recovered": "have recovered"}
 
@@ -30,12 +31,16 @@ class Text:
 def compose(message: AlertMessage, *, webserver_url: str | None = None) -> Text:
     """Put a message into words: what failed, since when, the sample, the run, the command.
 
+    Every fourth attempt is brief: what a channel does not like may be in what a check said, or in how much it said.
+
     Args:
         message: of the ledger; its details are masked already.
         webserver_url: where Dagster's web UI is, for the link to the run.
     """
     shown = message.alerts[:_MOST_ALERTS]
-    parts = ["\n".join(_entry(message.kind, told)) for told in shown]
+    parts = ["\n".join(_entry(message.kind, told, webserver_url)) for told in shown]
+    if message.attempts % _BRIEF_ATTEMPT == 0:
+        shown, parts = message.alerts, [f"the whole message was not taken {message.attempts - 1} times; see the run"]
     if len(message.alerts) > len(shown):
         parts.append(f"and {len(message.alerts) - len(shown)} more")
     parts.append("\n".join(_footer(message, webserver_url)))
@@ -50,14 +55,32 @@ def _title(message: AlertMessage) -> str:
     return f"{message.target}: {len(names)} {_HEADLINES_OF_MANY[message.kind]}: {first}"
 
 
-def _entry(kind: str, told: Told) -> list[str]:
+def shortened(body: str, limit: int) -> str:
+    """A message's body in so many characters: what is too long is cut out before the last paragraph, which says where.
+
+    Args:
+        body: of a `Text`.
+        limit: what a channel takes; the last paragraph stays whole even if it alone is longer.
+    """
+    if len(body) <= limit:
+        return body
+    head, _, footer = body.rpartition("\n\n")
+    footer = f"\n(cut: too long for this channel)\n\n{footer}"
+    return (head[: max(limit - len(footer), 0)].rpartition("\n")[0] + footer).lstrip()
+
+
+def _entry(kind: str, told: Told, webserver_url: str | None) -> list[str]:
     details = told.details
     said = _indented(str(details.get("said") or ""))
     if kind == "recovered":
         return [f"{_what(told)} has recovered; it failed since {_at(told.since)}", *said]
     lines = [f"{_what(told)} {_HEADLINES[kind]} since {_at(told.since)}", *said]
     lines += _indented(str(details.get("sample") or "")) + _also(details)
-    return [*lines, f"  what to do: {details['do']}"] if details.get("do") else lines
+    if details.get("do"):
+        lines.append(f"  what to do: {details['do']}")
+    if kind == "reminder" and details.get("run"):
+        lines.append(f"  run: {_run(details['run'], webserver_url)}")
+    return lines
 
 
 def _also(details: Mapping[str, Any]) -> list[str]:
@@ -75,12 +98,13 @@ def _indented(text: str) -> list[str]:
 
 
 def _footer(message: AlertMessage, webserver_url: str | None) -> list[str]:
-    lines = []
-    if message.run_id:
-        path = f"/runs/{message.run_id}"
-        where = f"{webserver_url.rstrip('/')}{path}" if webserver_url else f"{path} in Dagster's web UI"
-        lines.append(f"run: {where}")
+    lines = [f"run: {_run(message.run_id, webserver_url)}"] if message.run_id else []
     return [*lines, f"database: {message.target}", f"message id: {message.id}"]
+
+
+def _run(run_id: str, webserver_url: str | None) -> str:
+    path = f"/runs/{run_id}"
+    return f"{webserver_url.rstrip('/')}{path}" if webserver_url else f"{path} in Dagster's web UI"
 
 
 def _what(told: Told) -> str:

@@ -49,8 +49,9 @@ class AlertMessage:
         id: stays the same however often it is sent.
         target: the database it is about, masked.
         kind: `failing`, `reminder` or `recovered`.
-        run_id: the run in which it was found; None for a reminder.
+        run_id: the run in which it was found; None for a reminder, whose causes name theirs.
         recorded_at: when it was written down.
+        attempts: how often one channel has been asked to take it, this time included.
     """
 
     id: str
@@ -59,6 +60,7 @@ class AlertMessage:
     run_id: str | None
     recorded_at: datetime
     alerts: tuple[Told, ...]
+    attempts: int = 1
 
 
 def place_of(url: str, name: str | None = None) -> str:
@@ -93,8 +95,9 @@ def record_findings(
     Returns:
         The ids of the new messages, by their kind.
     """
+    run = {"run": run_id} if run_id else {}
     told = [
-        {"cause": found.cause, "at": found.at.isoformat(), "failed": found.failed, "details": dict(found.details)}
+        {"cause": found.cause, "at": found.at.isoformat(), "failed": found.failed, "details": {**found.details, **run}}
         for found in findings
     ]
     if not told:
@@ -110,6 +113,11 @@ def record_reminders(database: Database, permit: WritePermit, target: str, *, no
         How many causes it is about; 0 when there is nothing to remind of.
     """
     return int(str(database.call("record_reminders", target, now)))
+
+
+def due_for_reminder(database: Database, now: datetime) -> dict[str, Mapping[str, Any]]:
+    """The causes that fail and were last told a day ago or longer, with their details."""
+    return {row["cause"]: row["details"] for row in database.rows("due_for_reminder", now=now)}
 
 
 def claim_message(
@@ -129,6 +137,7 @@ def claim_message(
         kind=claimed["kind"],
         run_id=claimed["run_id"],
         recorded_at=datetime.fromisoformat(claimed["recorded_at"]),
+        attempts=claimed["attempts"],
         alerts=tuple(
             Told(alert["cause"], datetime.fromisoformat(alert["since"]), alert["details"])
             for alert in claimed["alerts"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prodtest_assets.alerts.channels import channels
-from prodtest_assets.alerts.message import Text, compose
+from prodtest_assets.alerts.message import Text, compose, shortened
 from prodtest_assets.alerts.outage import Outage, tell
 from prodtest_assets.alerts.watching import Watch, stands
 from prodtest_assets.defs.alert_cursors import Cursor
@@ -16,6 +16,7 @@ from prodtest_assets.testdata.advice import alerts_by_topic, alerts_for
 from prodtest_assets.testdata.alert_ledger import AlertMessage, Told, place_of
 from prodtest_assets.testdata.cleanup.due import rest_after
 from prodtest_assets.testdata.models import Alert
+from tests.mailbox import web_receiver
 from tests.unit.reports.figures import snapshot
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -85,6 +86,28 @@ def test_many_causes_and_long_samples_are_cut_and_it_is_said() -> None:
     assert max(len(line) for line in text.body.splitlines()) < 210
 
 
+def test_what_is_too_long_is_cut_before_the_footer() -> None:
+    body = compose(message(*(told(f"check_{place}", said="x" * 150) for place in range(20)))).body
+    footer = body.rpartition("\n\n")[2]
+    cut = shortened(body, 1_000)
+    assert 800 < len(cut) <= 1_000
+    assert cut.endswith(f"\n(cut: too long for this channel)\n\n{footer}")
+    assert shortened(body, 100).endswith(footer)
+    assert shortened(body, len(body)) == body
+
+
+def test_a_service_that_takes_four_thousand_characters_gets_no_more_in_one_message() -> None:
+    alerts = [told(f"check_{place}", said="&lt; " * 30, sample="| id |\n| 17 |") for place in range(20)]
+    text = compose(message(*alerts))
+    with web_receiver() as web:
+        (channel,) = channels([f"mmost://127.0.0.1:{web.port}/t0ken"])
+        assert channel.send(text) is None
+    assert len(text.body) > 4_000
+    assert len(web.received) == 1
+    assert len(web.received[0]["text"]) <= 4_000
+    assert "message id: message-1" in web.received[0]["text"]
+
+
 @pytest.mark.parametrize("url", ["file://", "file:///"])
 def test_a_file_without_a_name_is_refused_without_repeating_the_url(url: str) -> None:
     with pytest.raises(ConfigurationError, match="file URL 2 names no file"):
@@ -122,6 +145,7 @@ def test_an_outage_is_told_once_to_each_channel_and_again_each_day() -> None:
     outage = tell(outage, "db", [first, second], NOON + DAY)
     assert [text.kind for text in first.texts] == [text.kind for text in second.texts] == ["failing", "reminder"]
     assert first.texts[0].body == second.texts[0].body
+    assert tell(Outage.begun("away", NOON), "db", [first], NOON, seconds=0).told == ()
     assert Outage.from_json(outage.to_json()) == outage
 
 

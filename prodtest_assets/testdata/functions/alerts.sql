@@ -73,30 +73,41 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.claim_message(p_channel text, p_now timestamptz) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- The oldest message that this channel has not received, for two minutes ours alone; null when there is none, when
--- somebody else is sending it, or when it is too early for the next attempt. Younger ones wait behind it, so that
--- nothing recovers before it has failed. What nobody took for a week is left: a reminder says what still fails.
+-- somebody else is sending it, or when it is too early for the next attempt. Younger ones wait behind it. After five
+-- refusals only those wait that are about the same cause, so that nothing recovers before it has failed, and one message
+-- that a channel cannot take keeps no other back. What nobody took for a week is left: a reminder says what still fails.
 DECLARE
     v_now timestamptz := coalesce(p_now, clock_timestamp());
     v_message prodtest.alert_message;
+    v_attempts int;
 BEGIN
-    SELECT m.* INTO v_message FROM prodtest.alert_message m
-    WHERE m.sent_at IS NULL AND m.recorded_at > v_now - interval '7 days'
-      AND NOT EXISTS (SELECT 1 FROM prodtest.alert_delivery d WHERE d.message_id = m.id AND d.channel = p_channel
-                      AND d.delivered_at IS NOT NULL)
-    ORDER BY m.place LIMIT 1;
+    WITH waiting AS MATERIALIZED (
+        SELECT m.id, m.place, coalesce(d.attempts, 0) AS attempts,
+               coalesce(greatest(d.claimed_until, d.next_try_at), '-infinity') <= v_now AS is_free
+        FROM prodtest.alert_message m
+        LEFT JOIN prodtest.alert_delivery d ON d.message_id = m.id AND d.channel = p_channel
+        WHERE m.sent_at IS NULL AND m.recorded_at > v_now - interval '7 days' AND d.delivered_at IS NULL
+    )
+    SELECT m.* INTO v_message FROM waiting w JOIN prodtest.alert_message m ON m.id = w.id
+    WHERE w.is_free AND NOT EXISTS (
+        SELECT 1 FROM waiting older WHERE older.place < w.place AND (older.attempts < 5 OR EXISTS (
+            SELECT 1 FROM prodtest.alert a JOIN prodtest.alert b ON b.cause = a.cause
+            WHERE a.message_id = w.id AND b.message_id = older.id)))
+    ORDER BY w.place LIMIT 1;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
     INSERT INTO prodtest.alert_delivery (message_id, channel) VALUES (v_message.id, p_channel) ON CONFLICT DO NOTHING;
     UPDATE prodtest.alert_delivery SET claimed_until = v_now + interval '2 minutes', attempts = attempts + 1
     WHERE message_id = v_message.id AND channel = p_channel AND delivered_at IS NULL
-      AND claimed_until <= v_now AND next_try_at <= v_now;
+      AND claimed_until <= v_now AND next_try_at <= v_now
+    RETURNING attempts INTO v_attempts;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
     RETURN jsonb_build_object(
         'id', v_message.id, 'target', v_message.target, 'kind', v_message.kind, 'run_id', v_message.run_id,
-        'recorded_at', v_message.recorded_at,
+        'recorded_at', v_message.recorded_at, 'attempts', v_attempts,
         'alerts', (SELECT jsonb_agg(jsonb_build_object('cause', a.cause, 'since', a.failing_since, 'details', a.details)
                                     ORDER BY a.failing_since, a.id)
                    FROM prodtest.alert a WHERE a.message_id = v_message.id));

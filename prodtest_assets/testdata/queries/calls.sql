@@ -34,6 +34,10 @@ SELECT call_sid, persona, caller_name, outcome, opened_at, closed_at, requested_
        appointment_id, user_id, transcript, comparison
 FROM prodtest.test_call WHERE run_id = %(run_id)s ORDER BY opened_at
 
+-- name: callers_of_runs
+-- The names that the callers of some runs gave.
+SELECT DISTINCT caller_name FROM prodtest.test_call WHERE run_id = ANY (%(run_ids)s::uuid[])
+
 -- name: comparisons
 -- What was said beside what was stored, for each call of one run whose row was found.
 SELECT call_sid, persona, comparison FROM prodtest.test_call

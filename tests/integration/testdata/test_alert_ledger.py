@@ -1,5 +1,6 @@
 """Each cause is told once, in order, and nothing is lost, whoever looks and however often."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from prodtest_assets.testdata.alert_ledger import (
@@ -73,7 +74,7 @@ def test_it_is_told_since_when(world):
     second = claim(world)
     assert second is not None
     assert [told.since for told in (*first.alerts, *second.alerts)] == [NOON - HOUR, NOON - HOUR]
-    assert second.alerts[0].details == {"said": "a at 12:01"}
+    assert second.alerts[0].details == {"said": "a at 12:01", "run": "run-1"}
 
 
 def test_a_check_that_fails_again_is_a_cause_of_its_own(world):
@@ -100,7 +101,7 @@ def test_a_message_whose_sender_died_goes_out_under_the_same_id(world):
     assert claimed is not None
     assert claim(world, NOON + MINUTE) is None
     again = claim(world, NOON + 3 * MINUTE)
-    assert again == claimed
+    assert again == replace(claimed, attempts=2)
 
 
 def test_attempts_come_later_each_time_and_every_five_minutes_at_least(world):
@@ -115,6 +116,25 @@ def test_attempts_come_later_each_time_and_every_five_minutes_at_least(world):
             now += timedelta(seconds=10)
         waits.append((now - tried).total_seconds())
     assert waits == [30, 60, 120, 240, 300, 300, 300]
+
+
+def test_after_five_refusals_only_what_is_about_the_same_cause_waits(world):
+    record(world, found("a", NOON), found("b", NOON))
+    record(world, found("other", NOON))
+    record(world, found("b", NOON + MINUTE, failed=False))
+    now = NOON
+    for attempt in range(1, 6):
+        message = claim(world, now)
+        assert message is not None
+        assert (message.attempts, message.alerts[0].cause) == (attempt, "check a")
+        note_refused(world.database, world.permit, message.id, "chat", "too long", now=now)
+        assert (claim(world, now) is None) == (attempt < 5)
+        world.sql("UPDATE prodtest.alert_delivery SET claimed_until = '-infinity' WHERE attempts < %s", attempt)
+        now += timedelta(minutes=5)
+
+    now -= timedelta(minutes=5)
+    assert (take(world, now), take(world, now)) == ("failing: other", "nothing")
+    assert [take(world, now + HOUR) for _ in range(3)] == ["failing: a, b", "recovered: b", "nothing"]
 
 
 def claim_is_early(world: BookingWorld, now: datetime) -> bool:
