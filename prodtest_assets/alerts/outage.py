@@ -3,6 +3,7 @@
 What has been told about it is kept in the cursor of the sensor that noticed, until the ledger can take it in.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from prodtest_assets.testdata.guard import WritePermit
 
 _CAUSE = "database"
 _DAY = timedelta(days=1)
+_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Outage:
     Attributes:
         since: when it was noticed.
         reason: in one sentence, without any secret.
-        told_at: when channels were last told.
+        told_at: when channels were first told, or last reminded; None while it may pass before anybody need know.
         told: the names of the channels that have taken the last message about it.
         knows: the names of those that have taken any.
         reminders: how many days it has lasted.
@@ -34,7 +36,7 @@ class Outage:
 
     since: datetime
     reason: str
-    told_at: datetime
+    told_at: datetime | None = None
     told: tuple[str, ...] = ()
     knows: tuple[str, ...] = ()
     reminders: int = 0
@@ -42,16 +44,17 @@ class Outage:
     @classmethod
     def begun(cls, reason: str, now: datetime) -> "Outage":
         """An outage that nobody has been told of."""
-        return cls(since=now, reason=reason, told_at=now)
+        return cls(since=now, reason=reason)
 
     def to_json(self) -> dict[str, Any]:
         """In plain JSON types."""
-        return asdict(self) | {"since": self.since.isoformat(), "told_at": self.told_at.isoformat()}
+        told_at = self.told_at.isoformat() if self.told_at else None
+        return asdict(self) | {"since": self.since.isoformat(), "told_at": told_at}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Outage":
         """What `to_json` gave."""
-        times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "told_at")}
+        times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "told_at") if stored[name]}
         return cls(**stored | times | {name: tuple(stored[name]) for name in ("told", "knows")})
 
     @property
@@ -60,7 +63,9 @@ class Outage:
         return {"what": "the booking database", "said": self.reason, "do": "prodtest preflight"}
 
 
-def tell(outage: Outage, target: str, channels: Sequence[Channel], now: datetime) -> Outage:
+def tell(
+    outage: Outage, target: str, channels: Sequence[Channel], now: datetime, *, seconds: float = _SECONDS
+) -> Outage:
     """Tell each channel that does not know it yet, and all of them again after a day.
 
     Args:
@@ -68,11 +73,14 @@ def tell(outage: Outage, target: str, channels: Sequence[Channel], now: datetime
         target: the database in words.
         channels: all that are configured.
         now: timezone-aware.
+        seconds: how long to go on; who was not told by then is told at the next tick.
 
     Returns:
         The outage with what is told by now; to be kept.
     """
-    if now - outage.told_at >= _DAY:
+    told_at = outage.told_at or now
+    outage = replace(outage, told_at=told_at)
+    if now - told_at >= _DAY:
         outage = replace(outage, told=(), told_at=now, reminders=outage.reminders + 1)
     kind = "reminder" if outage.reminders else "failing"
     # The same outage has the same id, whichever process tells it.
@@ -81,11 +89,14 @@ def tell(outage: Outage, target: str, channels: Sequence[Channel], now: datetime
         target=target,
         kind=kind,
         run_id=None,
-        recorded_at=outage.told_at,
+        recorded_at=now,
         alerts=(Told(_CAUSE, outage.since.astimezone(UTC), outage.details),),
     )
+    deadline = time.monotonic() + seconds
     for channel in channels:
-        if channel.name not in outage.told and channel.send(compose(message)) is None:
+        if channel.name in outage.told or time.monotonic() >= deadline:
+            continue
+        if channel.send(compose(message)) is None:
             knows = tuple(dict.fromkeys((*outage.knows, channel.name)))
             outage = replace(outage, told=(*outage.told, channel.name), knows=knows)
     return outage
@@ -103,17 +114,21 @@ def close(
 ) -> None:
     """Hand the outage over to the ledger: who was told hears of its end, and who was not hears of both.
 
-    Done twice it changes nothing, so that a process may die in between.
+    Done at once or not at all, and twice it changes nothing, so that a process may die at any moment. One that passed
+    before anybody need know leaves no trace.
 
     Args:
         now: when the database answered again.
         clock: for tests; the database's own by default.
     """
+    if outage.told_at is None:
+        return
     findings = [
         Finding(_CAUSE, outage.since, failed=True, details=outage.details),
         Finding(_CAUSE, now, failed=False, details={"what": outage.details["what"], "said": "it answers again"}),
     ]
-    messages = record_findings(database, permit, target, findings, now=clock)
     names = [channel.name for channel in channels]
-    for name in outage.knows if "failing" in messages else ():
-        note_delivered(database, permit, messages["failing"], name, names, now=clock)
+    with database.transaction():
+        messages = record_findings(database, permit, target, findings, now=clock)
+        for name in outage.knows if "failing" in messages else ():
+            note_delivered(database, permit, messages["failing"], name, names, now=clock)

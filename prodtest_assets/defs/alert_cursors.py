@@ -148,5 +148,7 @@ def runs_ended_since(
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since), limit=_RUNS, order_by="update_timestamp", ascending=True
     )
-    known = records[-1].update_timestamp if len(records) == _RUNS else now - _SETTLED
+    # By the storage's own clock, which may not be the daemon's.
+    newest = records[-1].update_timestamp if records else since
+    known = newest if len(records) == _RUNS else newest - _SETTLED
     return records, replace(cursor, ended=max(since, known))

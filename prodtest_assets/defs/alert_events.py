@@ -1,7 +1,8 @@
 """What the events of one run say: which checks are red, which crashed, which never answered, which steps failed.
 
 Red is what Dagster shows in red: a check that failed as an ERROR, crashed, or was planned and never evaluated. A
-warning is no reason to wake anybody, and ends a failure.
+warning is no reason to wake anybody, and ends a failure. A result with `measured: false` in its metadata says neither
+that something fails nor that it is over.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,8 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from prodtest_assets.defs.environment import asset_key
-from prodtest_assets.testdata.alert_ledger import Finding
+from prodtest_assets.testdata.alert_ledger import Finding, due_for_reminder
+from prodtest_assets.testdata.connection import Database
 
 Mask = Callable[[str], str]
 
@@ -37,7 +39,8 @@ def findings_of(instance: dg.DagsterInstance, record: dg.RunRecord, mask: Mask) 
     """Everything that one run has to say.
 
     A step that failed since a blocking check was red says nothing of its own: that check is the cause. What did not run
-    because something before it failed is named with that, and is no cause either.
+    because a step before it failed is named with that, and is no cause either. A red check that blocks nothing keeps
+    nothing from running: where no step failed, what did not answer is a cause of its own.
 
     Args:
         instance: where the run's events are.
@@ -50,8 +53,8 @@ def findings_of(instance: dg.DagsterInstance, record: dg.RunRecord, mask: Mask) 
     ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
     failed = history.failed_steps()
     found = [*history.evaluated, *failed]
-    if any(finding.failed for finding in found):
-        return [*_with_victims(found, history.never_ran()), *history.successful_steps]
+    if history.has_failed_steps and any(finding.failed for finding in found):
+        return [*_with_victims(found, failed or found, history.never_ran()), *history.successful_steps]
     return [*found, *history.unanswered(ended), *history.successful_steps, *history.whole_run(ended)]
 
 
@@ -63,8 +66,32 @@ def only_standing(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in last.values() if finding.failed]
 
 
-def evaluation_finding(evaluation: dg.AssetCheckEvaluation, at: datetime, mask: Mask) -> Finding:
-    """What one evaluation of a check says."""
+def undeclared(database: Database, repository: dg.RepositoryDefinition | None, now: datetime) -> list[Finding]:
+    """The end of what nobody would ever see recover, when it is time to remind of it: its check or job is gone.
+
+    A day passes first, so that a suite which cannot be read for an hour ends nothing.
+
+    Args:
+        repository: what this code location declares; None where that is not known.
+        now: timezone-aware.
+    """
+    due = due_for_reminder(database, now) if repository else {}
+    if not due or not repository:
+        return []
+    known = {_cause(key) for key in repository.asset_graph.asset_check_keys}
+    known |= {f"job {name}" for name in repository.job_names}
+    return [
+        Finding(cause, now, False, {"what": details.get("what", cause), "said": "no longer declared"})
+        for cause, details in due.items()
+        if cause.startswith(("check ", "job ")) and cause not in known
+    ]
+
+
+def evaluation_finding(evaluation: dg.AssetCheckEvaluation, at: datetime, mask: Mask) -> Finding | None:
+    """What one evaluation of a check says; None when it has measured nothing."""
+    measured = evaluation.metadata.get("measured")
+    if measured is not None and measured.value is False:
+        return None
     is_red = not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
     description = evaluation.description or ("" if evaluation.passed else "it gives no reason")
     said = description if evaluation.passed or is_red else f"a warning now: {description}"
@@ -100,7 +127,8 @@ class _History:
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 evaluation = event.asset_check_evaluation_data
                 self._answered.add(evaluation.asset_check_key)
-                self.evaluated.append(evaluation_finding(evaluation, at, self.mask))
+                if finding := evaluation_finding(evaluation, at, self.mask):
+                    self.evaluated.append(finding)
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
                 self._planned[event.asset_check_planned_data.asset_check_key] = event.step_key
             case dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
@@ -111,6 +139,10 @@ class _History:
                 self._skipped.add(event.step_key)
             case dg.DagsterEventType.STEP_SUCCESS:
                 self.successful_steps.append(Finding(f"step {event.step_key}", at, False, self._step(event.step_key)))
+
+    @property
+    def has_failed_steps(self) -> bool:
+        return bool(self._failures)
 
     def failed_steps(self) -> list[Finding]:
         """Each step that failed for a reason of its own; the check in its place where the step is nothing else."""
@@ -158,11 +190,11 @@ class _History:
         return {"what": f"step {step} of {self.run.job_name}", "do": "prodtest preflight"}
 
 
-def _with_victims(found: list[Finding], victims: list[str]) -> list[Finding]:
-    """Name what did not run with the first thing that failed."""
+def _with_victims(found: list[Finding], reasons: list[Finding], victims: list[str]) -> list[Finding]:
+    """Name what did not run with the first of the reasons that failed."""
     if not victims:
         return found
-    first = min((finding for finding in found if finding.failed), key=lambda finding: finding.at)
+    first = min((reason for reason in reasons if reason.failed), key=lambda reason: reason.at)
     named = Finding(first.cause, first.at, True, {**first.details, "also": victims})
     return [named if finding is first else finding for finding in found]
 

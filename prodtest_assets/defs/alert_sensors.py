@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from uuid import UUID
 
 import dagster as dg
 
@@ -22,18 +23,21 @@ from prodtest_assets.defs.alert_cursors import (
     runs_of_last_words,
     runs_with_news,
 )
-from prodtest_assets.defs.alert_events import findings_of, only_standing
+from prodtest_assets.defs.alert_events import findings_of, only_standing, undeclared
 from prodtest_assets.defs.environment import starts_by_itself
 from prodtest_assets.defs.locations import is_of_this_location
-from prodtest_assets.defs.masking import masked, secrets_of
+from prodtest_assets.defs.masking import caller_names, masked, secrets_of
 from prodtest_assets.defs.resources import Writing, writable_database
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 from prodtest_assets.settings import Settings, load_settings
 from prodtest_assets.testdata.alert_ledger import Finding, place_of, record_findings, record_reminders
+from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.heartbeats import beat
 
 _Batch = tuple[str, list[Finding]]
-_Read = Callable[["_Tick", Cursor], tuple[list[_Batch], Cursor]]
+# Runs with something to say, the cursor that knows them, and whether only what still stands is told.
+_News = tuple[Sequence[dg.RunRecord], Cursor, bool]
+_Read = Callable[["_Tick", Cursor], _News]
 
 _STATUS = dg.DefaultSensorStatus.RUNNING if starts_by_itself() else dg.DefaultSensorStatus.STOPPED
 _INTERVAL_SECONDS = 30
@@ -84,10 +88,6 @@ class _Tick:
     def now(self) -> datetime:
         return self.clock or datetime.now(UTC)
 
-    def mask(self, text: str) -> str:
-        """`text` without secrets and callers' numbers."""
-        return masked(text, secrets=secrets_of(self.settings))
-
 
 def _tick(
     context: dg.SensorEvaluationContext, name: str, read: _Read, clock: datetime | None, *, leads: bool
@@ -109,12 +109,16 @@ def _tick(
     tick = _Tick(context, settings, ways, target, clock, leads)
     try:
         with writable_database(settings) as writing:
+            result = _record_and_send(tick, read, writing, cursor)
+            # Last, so that a sensor which fails at every tick counts as dead.
             beat(writing.database, writing.permit, name)
-            return _record_and_send(tick, read, writing, cursor)
+            return result
     except ProdtestError as error:
         outage = cursor.outage
         if leads:
-            outage = tell(outage or Outage.begun(str(error), tick.now), tick.target, ways, tick.now)
+            # Told from the second failing tick on: one connection that failed wakes nobody, and by then the cursor
+            # holds since when, so that whoever tells it again tells it under the same id.
+            outage = tell(outage, tick.target, ways, tick.now) if outage else Outage.begun(str(error), tick.now)
         return _ended(replace(cursor, outage=outage), f"nothing can be recorded, and nothing is lost: {error}")
 
 
@@ -123,19 +127,22 @@ def _record_and_send(tick: _Tick, read: _Read, writing: Writing, cursor: Cursor)
     if cursor.outage:
         close(cursor.outage, database, permit, tick.target, tick.channels, tick.now, clock=tick.clock)
         cursor = replace(cursor, outage=None)
-    batches, cursor = read(tick, cursor)
+    runs, cursor, only_what_stands = read(tick, cursor)
+    batches = _batches(tick, database, runs, only_what_stands=only_what_stands)
     news: Counter[str] = Counter()
     for run_id, findings in batches:
         news.update(record_findings(database, permit, tick.target, findings, run_id=run_id, now=tick.clock).keys())
     if tick.leads:
+        if gone := undeclared(database, tick.context.repository_def, tick.now):
+            news.update(record_findings(database, permit, tick.target, gone, now=tick.clock).keys())
         news["reminder"] += min(1, record_reminders(database, permit, tick.target, now=tick.clock))
     in_words = partial(compose, webserver_url=tick.settings.webserver_url)
     delivery = deliver(database, permit, tick.channels, in_words, now=tick.clock)
     return _ended(cursor, _summary(news, delivery, tick.channels))
 
 
-def _red_checks(tick: _Tick, cursor: Cursor) -> tuple[list[_Batch], Cursor]:
-    """What the runs say in which something was evaluated since the last tick."""
+def _red_checks(tick: _Tick, cursor: Cursor) -> _News:
+    """The runs in which something was evaluated since the last tick."""
     is_first = cursor.event is None
     records, cursor = evaluations_since(tick.context.instance, cursor, tick.now)
     run_ids = [record.run_id for record in records]
@@ -144,23 +151,22 @@ def _red_checks(tick: _Tick, cursor: Cursor) -> tuple[list[_Batch], Cursor]:
         keys = repository.asset_graph.asset_check_keys if repository else ()
         run_ids = runs_of_last_words(tick.context.instance, keys, records)
     runs, cursor = runs_with_news(tick.context.instance, run_ids, cursor, tick.now)
-    return _batches(tick, runs, only_what_stands=is_first), cursor
+    return runs, cursor, is_first
 
 
-def _ended_runs(tick: _Tick, cursor: Cursor) -> tuple[list[_Batch], Cursor]:
-    """What the runs say that ended since the last tick."""
+def _ended_runs(tick: _Tick, cursor: Cursor) -> _News:
+    """The runs that ended since the last tick."""
     is_first = cursor.ended is None
     runs, cursor = runs_ended_since(tick.context.instance, cursor, tick.now)
-    return _batches(tick, runs, only_what_stands=is_first), cursor
+    return runs, cursor, is_first
 
 
-def _batches(tick: _Tick, runs: Sequence[dg.RunRecord], *, only_what_stands: bool) -> list[_Batch]:
+def _batches(tick: _Tick, database: Database, runs: Sequence[dg.RunRecord], *, only_what_stands: bool) -> list[_Batch]:
     """The findings of each run of this location. A sensor that is new tells what stands, not what once was."""
-    batches = [
-        (run.dagster_run.run_id, findings_of(tick.context.instance, run, tick.mask))
-        for run in runs
-        if is_of_this_location(tick.context, run.dagster_run)
-    ]
+    ours = [run for run in runs if is_of_this_location(tick.context, run.dagster_run)]
+    names = caller_names(database, (UUID(run.dagster_run.run_id) for run in ours))
+    mask = partial(masked, secrets=secrets_of(tick.settings), names=names)
+    batches = [(run.dagster_run.run_id, findings_of(tick.context.instance, run, mask)) for run in ours]
     if not only_what_stands:
         return batches
     standing = only_standing(finding for _, findings in batches for finding in findings)

@@ -8,7 +8,7 @@ from prodtest_assets.calendar_audit import CalendarAudit, Kind, audit_calendar
 from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.defs.booking_tables import CALENDAR_EVENTS
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
-from prodtest_assets.defs.metadata import markdown_table, not_measured, repair
+from prodtest_assets.defs.metadata import NOT_MEASURED, markdown_table, not_measured, repair
 from prodtest_assets.defs.resources import BookingDatabase
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.testdata.offenders import pending_events
@@ -27,7 +27,9 @@ def no_orphaned_calendar_events(booking_database: BookingDatabase) -> dg.AssetCh
     with booking_database.reading() as database:
         if not settings.calendar_enabled:
             left = len(pending_events(database))
-            return not_measured(f"calendar is off (GOOGLE_CALENDAR_ENABLED); {left} removed rows had an event")
+            return not_measured(
+                f"calendar is off (GOOGLE_CALENDAR_ENABLED); {left} removed rows had an event", is_settled=True
+            )
         try:
             with configured_calendar(settings) as calendar:
                 audit = audit_calendar(database, calendar, zone=settings.zone)
@@ -36,7 +38,7 @@ def no_orphaned_calendar_events(booking_database: BookingDatabase) -> dg.AssetCh
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=f"not measured: {error}",
-                metadata={"measured": False},
+                metadata=NOT_MEASURED,
             )
     return _result(audit)
 

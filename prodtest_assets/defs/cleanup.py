@@ -12,7 +12,7 @@ from prodtest_assets.defs.booking_tables import APPOINTMENTS, CALENDAR_EVENTS, U
 from prodtest_assets.defs.cleanup_config import CleanupConfig
 from prodtest_assets.defs.environment import asset_key, cleanup_pool
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
-from prodtest_assets.defs.metadata import markdown_table, next_steps, repair
+from prodtest_assets.defs.metadata import NOT_MEASURED, markdown_table, next_steps, repair
 from prodtest_assets.defs.pictures import Bar, Colour, bars
 from prodtest_assets.defs.resources import BookingDatabase, write_rules
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT
@@ -188,7 +188,7 @@ def _live_verdict(report: CleanupReport, reasons: Sequence[str]) -> dg.AssetChec
 
 def _dry_verdict(plan: CleanupPlan, reasons: Sequence[str]) -> dg.AssetCheckResult:
     """A dry run never counts as a cleanup: it passes only when there was nothing to do."""
-    metadata: dict[str, Any] = {"stop_reason": "dry run", "eligible_left": plan.total}
+    metadata: dict[str, Any] = {"stop_reason": "dry run", "eligible_left": plan.total} | NOT_MEASURED
     return dg.AssetCheckResult(
         passed=plan.total == 0,
         severity=dg.AssetCheckSeverity.ERROR if reasons else dg.AssetCheckSeverity.WARN,

@@ -6,6 +6,8 @@ from prodtest_assets.booking_flow import SuiteTest, suite_folder, suite_tests
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import Settings, load_settings
 
+TARGET_TAG = "prodtest/target"
+
 
 def starts_by_itself() -> bool:
     """Whether schedules and sensors run from the start (`PRODTEST_AUTOSTART`)."""
@@ -39,7 +41,7 @@ def cleanup_pool() -> str:
 def target_tags() -> dict[str, str]:
     """Says on each run which target it is about."""
     name = target()
-    return {"prodtest/target": name} if name else {}
+    return {TARGET_TAG: name} if name else {}
 
 
 def declared_tests() -> tuple[SuiteTest, ...]:

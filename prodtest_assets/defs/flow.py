@@ -15,8 +15,8 @@ from prodtest_assets.booking_flow import SuiteTest, suite_folder
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
-from prodtest_assets.defs.masking import masked, secrets_of
-from prodtest_assets.defs.metadata import markdown_table, next_steps, repair
+from prodtest_assets.defs.masking import caller_names, masked, secrets_of
+from prodtest_assets.defs.metadata import NOT_MEASURED, markdown_table, next_steps, repair
 from prodtest_assets.defs.pictures import Bar, Colour, bars
 from prodtest_assets.defs.resources import BookingDatabase, readable_database, writable_database
 from prodtest_assets.defs.said_and_stored import accuracy_metadata
@@ -25,7 +25,6 @@ from prodtest_assets.defs.verdicts import Bench, Outcome, Verdict
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.settle import abandon_run
-from prodtest_assets.testdata.connection import Database
 
 BOOKING_FLOW_RESULTS = asset_key("booking_flow_results")
 _SECTION = "a-test-failed"
@@ -133,6 +132,8 @@ def _check_result(verdict: Verdict, mask: "_Mask", said: dict[str, Any]) -> dg.A
     if verdict.outcome is not Outcome.PASSED:
         metadata["reason"] = mask(verdict.reason)
         metadata |= repair(f"prodtest run -k {verdict.check_name}", _SECTION)
+    if verdict.outcome is Outcome.SKIPPED:
+        metadata |= NOT_MEASURED
     tracebacks = [case.traceback for case in verdict.cases if case.traceback]
     if tracebacks:
         metadata["traceback"] = dg.MetadataValue.md(f"```\n{mask(tracebacks[0])}\n```")
@@ -213,11 +214,6 @@ class _Mask:
             return frozenset()
         try:
             with readable_database(settings) as database:
-                return _caller_names(database, self._run_id)
+                return caller_names(database, [self._run_id])
         except ProdtestError:
             return frozenset()
-
-
-def _caller_names(database: Database, run_id: UUID) -> frozenset[str]:
-    calls = database.rows("calls_of_run", run_id=run_id) if database.has_schema else []
-    return frozenset(database.row("call_state", call_sid=call["call_sid"])["caller_name"] for call in calls)

@@ -1,13 +1,15 @@
 """Nothing leaks: secrets and callers are masked in every text that a test hands to Dagster."""
 
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import Settings
-from prodtest_assets.testdata.connection import normalize_url
+from prodtest_assets.testdata.connection import Database, normalize_url
 from prodtest_assets.testdata.masking import masked
 
-__all__ = ["masked", "secrets_of"]
+__all__ = ["caller_names", "masked", "secrets_of"]
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
@@ -24,6 +26,13 @@ def secrets_of(settings: Settings) -> frozenset[str]:
         if secret
     }
     return frozenset(found | _passwords(settings))
+
+
+def caller_names(database: Database, run_ids: Iterable[UUID]) -> frozenset[str]:
+    """The names of all callers of some runs, as the ledger knows them."""
+    wanted = list(run_ids) if database.has_schema else []
+    rows = database.rows("callers_of_runs", run_ids=wanted) if wanted else []
+    return frozenset(row["caller_name"] for row in rows)
 
 
 def _passwords(settings: Settings) -> set[str]:

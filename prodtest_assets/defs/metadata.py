@@ -10,6 +10,9 @@ from prodtest_assets.defs.lineage import runbook
 from prodtest_assets.reports.words import size as size
 from prodtest_assets.testdata.models import Offenders
 
+NOT_MEASURED: dict[str, Any] = {"measured": False}
+"""Of a result that says nothing about what it checks: alerts neither begin nor end with it."""
+
 
 def none_left(
     offenders: Offenders,
@@ -50,13 +53,17 @@ def next_steps(*steps: str) -> dict[str, Any]:
     return {"next": dg.MetadataValue.md("\n".join(f"- {step}" for step in steps) or "Nothing: all is as it should be.")}
 
 
-def not_measured(reason: str) -> dg.AssetCheckResult:
-    """A check that had nothing to measure with, and says so; it passes, since nothing is known to be wrong."""
+def not_measured(reason: str, *, is_settled: bool = False) -> dg.AssetCheckResult:
+    """A check that had nothing to measure with, and says so; it passes, since nothing is known to be wrong.
+
+    Args:
+        is_settled: people have decided that there is nothing to measure; that ends an alert, anything else does not.
+    """
     return dg.AssetCheckResult(
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"not measured: {reason}",
-        metadata={"measured": False},
+        metadata={} if is_settled else NOT_MEASURED,
     )
 
 

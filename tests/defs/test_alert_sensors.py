@@ -1,14 +1,25 @@
 """Each cause is told once, and again when it is over: which runs and checks are causes, and of what."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import dagster as dg
 
-from tests.booking_world import BookingWorld
+from tests.booking_world import START, BookingWorld
 from tests.defs.alerting import TICKS, Daemon, Deployment, told
 from tests.mailbox import WebReceiver
 
 MINUTE = timedelta(minutes=1)
+
+
+def evaluated(check: str, *, passed: bool) -> dg.DagsterEvent:
+    return dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+        job_name="watch",
+        event_specific_data=dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey("downstream"), check_name=check, passed=passed, metadata={}
+        ),
+    )
 
 
 def test_a_red_check_is_told_with_everything_a_person_needs(
@@ -186,6 +197,56 @@ def test_checks_that_stay_planned_after_their_run_was_ended_are_told(
     assert "the run ended CANCELED before this check had answered" in web.received[0]["message"]
 
 
+def test_a_killed_run_is_told_although_another_check_is_red_already(
+    deployment: Deployment, daemon: Daemon, web: WebReceiver, postgres_instance: dg.DagsterInstance
+) -> None:
+    deployment.red = {"stale"}
+    deployment.run("stale")
+    daemon.tick("runs")
+    job = deployment.definitions("stale", "orphans").resolve_job_def("watch")
+    run = postgres_instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    postgres_instance.report_dagster_event(evaluated("stale", passed=False), run_id=run.run_id)
+    postgres_instance.report_run_failed(run)
+    for which in ("runs", "checks", "runs"):
+        daemon.tick(which)
+
+    assert told(web) == ["stale fails", "orphans fails"]
+    assert "the run ended FAILURE before this check had answered" in web.received[1]["message"]
+
+
+def test_what_was_not_measured_begins_and_ends_nothing(
+    deployment: Deployment, daemon: Daemon, web: WebReceiver
+) -> None:
+    deployment.unmeasured = {"stale", "fine"}
+    deployment.run("stale", "fine")
+    for red, unmeasured in ((True, False), (False, True), (False, False)):
+        daemon.tick()
+        deployment.red, deployment.unmeasured = {"stale"} if red else set(), {"stale"} if unmeasured else set()
+        deployment.run("stale")
+        if unmeasured:
+            daemon.tick()
+            assert told(web) == ["stale fails"]
+    daemon.tick()
+
+    assert told(web) == ["stale fails", "stale has recovered"]
+
+
+def test_a_crashed_check_names_no_caller(
+    deployment: Deployment, daemon: Daemon, web: WebReceiver, world: BookingWorld
+) -> None:
+    run_id = uuid4()
+    with world.run(run_id) as run:
+        name = run.open_call(persona="test", requested_start=START).name
+    deployment.crashing, deployment.last_words = {"stale"}, f"could not find {name.upper()}"
+    job = deployment.definitions("stale").resolve_job_def("watch")
+    job.execute_in_process(instance=deployment.instance, raise_on_error=False, run_id=str(run_id))
+    daemon.tick("runs")
+
+    assert "stale could not find" in web.received[0]["message"]
+    for word in name.upper().split():
+        assert word not in web.received[0]["message"]
+
+
 def test_a_run_whose_process_died_before_any_step_is_told(
     daemon: Daemon, web: WebReceiver, postgres_instance: dg.DagsterInstance
 ) -> None:
@@ -206,14 +267,7 @@ def test_a_run_that_goes_on_is_waited_for_but_not_for_ever(
 ) -> None:
     job = deployment.definitions("stale").resolve_job_def("watch")
     run = postgres_instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    evaluated = dg.DagsterEvent(
-        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
-        job_name="watch",
-        event_specific_data=dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey("downstream"), check_name="stale", passed=False, metadata={}
-        ),
-    )
-    postgres_instance.report_dagster_event(evaluated, run_id=run.run_id)
+    postgres_instance.report_dagster_event(evaluated("stale", passed=False), run_id=run.run_id)
     daemon.tick()
     daemon.tick(later=14 * MINUTE)
     assert told(web) == []
