@@ -21,7 +21,7 @@ _MIGRATE = "run prodtest migrate"
 @options.db_url
 @options.as_json
 def health(db_url: str | None, as_json: bool) -> None:
-    """Whether the database answers, its schema is this version's, and the sensors are alive.
+    """Whether the database answers, its schema is this version's, the sensors are alive, and alerts get through.
 
     It counts nothing and takes no lock, so that it can be asked every few seconds. The exit code is 0 when all is well,
     1 when something is not, and 4 when the database does not answer.
@@ -45,6 +45,7 @@ def _problems(database: Database) -> Iterator[tuple[str, str | None]]:
     yield "database", None
     yield "schema", _schema(database)
     yield "sensors", _sensors(database)
+    yield "alerts", _alerts(database)
 
 
 def _schema(database: Database) -> str | None:
@@ -66,3 +67,10 @@ def _sensors(database: Database) -> str | None:
 
     silent = silent_sensors(heartbeats(database), database.row("clock")["clock"])
     return f"{', '.join(silent)} no longer ticks; look at Dagster's daemon" if silent else None
+
+
+def _alerts(database: Database) -> str | None:
+    from prodtest_assets.testdata.alert_ledger import undelivered_alerts
+
+    count = undelivered_alerts(database)
+    return f"{count} not taken for half an hour; look at the ticks of asset_check_alert_sensor" if count else None

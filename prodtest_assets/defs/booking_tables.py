@@ -8,6 +8,8 @@ from prodtest_assets.defs.lineage import APPLICATION_TEAM, Writes, column, runbo
 _GROUP = "booking_app"
 _NOTE = "\n\nThe application owns it. Each snapshot observes it; no run of ours changes a customer's row."
 
+# The calls of tests end in the application's tables, through the application.
+BOOKING_FLOW_RESULTS = asset_key("booking_flow_results")
 USERS_KEY = asset_key("booking", "users")
 APPOINTMENTS_KEY = asset_key("booking", "appointments")
 CALENDAR_EVENTS_KEY = asset_key("booking", "calendar_events")
@@ -18,6 +20,7 @@ USERS = dg.AssetSpec(
     kinds={"postgres", "table"},
     owners=APPLICATION_TEAM,
     tags=Writes.NOTHING.tags,
+    deps=[BOOKING_FLOW_RESULTS],
     description="The application's users: **customers**, and the callers of tests. A *test user* stands in the ledger "
     "of calls, or has a reserved number and test appointments only." + _NOTE,
     metadata={
@@ -45,7 +48,7 @@ APPOINTMENTS = dg.AssetSpec(
     kinds={"postgres", "table"},
     owners=APPLICATION_TEAM,
     tags=Writes.NOTHING.tags,
-    deps=[USERS],
+    deps=[USERS, BOOKING_FLOW_RESULTS],
     description="The application's appointments. `is_test_data` marks what a test call booked; rows so marked, and "
     "older than the retention, are *stale*." + _NOTE,
     metadata={

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import dagster as dg
 
-from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
+from prodtest_assets.defs.booking_tables import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.metadata import NOT_MEASURED, repair
 from prodtest_assets.defs.report import TEST_DATA_REPORT
 from prodtest_assets.defs.resources import BookingDatabase

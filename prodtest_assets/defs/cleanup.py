@@ -18,6 +18,7 @@ from prodtest_assets.defs.resources import BookingDatabase, write_rules
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.settings import Settings
+from prodtest_assets.testdata.cleanup.due import refuse_while_unexplained
 from prodtest_assets.testdata.cleanup.effective import cleanup_past, reasons_ineffective
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
@@ -54,13 +55,14 @@ def cleanup_of_test_data(
     """Removes what tests left: stale rows, rows of this run and of dead runs, users without a row, their events.
 
     - **Alone it is a dry run** that shows what would go and stores a plan; with the plan's id in its config it deletes.
-    - In the jobs `booking_flow_and_cleanup` and `cleanup_stale_test_data` it deletes, if the safety rules allow.
+    - In the jobs `booking_flow_and_cleanup` and `cleanup_stale_test_data`, run whole, it deletes, if the safety rules
+      allow.
     - Each row is archived in the transaction that removes it: `prodtest undo` brings it back.
     """
     settings = booking_database.settings()
     policy, plan_id = config.policy(settings), config.plan()
     run_id = UUID(context.run.run_id)
-    if not config.is_live(context.run.job_name):
+    if not config.is_live(context.job_def):
         with booking_database.reading() as database:
             permit, refusal = _permit_to_store(database, settings)
             plan = plan_cleanup(database, policy, run_id=run_id, permit=permit)
@@ -69,6 +71,7 @@ def cleanup_of_test_data(
         yield _dry_verdict(plan, reasons)
         return
     with booking_database.writing() as writing:
+        refuse_while_unexplained(writing.database)
         if plan_id:
             report = execute_plan(writing.database, writing.permit, plan_id, policy)
         else:
@@ -187,15 +190,17 @@ def _live_verdict(report: CleanupReport, reasons: Sequence[str]) -> dg.AssetChec
 
 
 def _dry_verdict(plan: CleanupPlan, reasons: Sequence[str]) -> dg.AssetCheckResult:
-    """A dry run never counts as a cleanup: it passes only when there was nothing to do."""
-    metadata: dict[str, Any] = {"stop_reason": "dry run", "eligible_left": plan.total} | NOT_MEASURED
+    """A dry run never counts as a cleanup: it passes only when there was nothing to do, and ends no alert."""
+    metadata: dict[str, Any] = {"stop_reason": "dry run", "eligible_left": plan.total}
     return dg.AssetCheckResult(
         passed=plan.total == 0,
         severity=dg.AssetCheckSeverity.ERROR if reasons else dg.AssetCheckSeverity.WARN,
         description="; ".join(
             [f"dry run: {plan.total} rows would go" if plan.total else "nothing to remove", *reasons]
         ),
-        metadata=metadata | (repair("prodtest cleanup --no-dry-run", _SECTION) if plan.total else {}),
+        metadata=metadata
+        | ({} if reasons else NOT_MEASURED)
+        | (repair("prodtest cleanup --no-dry-run", _SECTION) if plan.total else {}),
     )
 
 

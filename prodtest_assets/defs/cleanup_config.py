@@ -44,15 +44,18 @@ class CleanupConfig(dg.Config):
         "needs more than PRODTEST_MAX_DELETE rows is refused whole.",
     )
 
-    def is_live(self, job_name: str) -> bool:
-        """Whether this run deletes: a stored plan says so, or a job that exists for it.
+    def is_live(self, job: dg.JobDefinition) -> bool:
+        """Whether this run deletes: a stored plan says so, or a job that exists for it and is run whole.
+
+        Args:
+            job: as the run executes it, with whatever a person has selected of it.
 
         Raises:
             dagster.Failure: it is told to delete where nothing says what.
         """
         if self.dry_run:
             return False
-        live = self.plan_id is not None or job_name in LIVE_JOBS
+        live = self.plan_id is not None or (job.name in LIVE_JOBS and _is_whole(job))
         if self.dry_run is False and not live:
             raise wrong(
                 "a materialization of its own deletes only what a plan holds: run it as it is, then again "
@@ -88,6 +91,12 @@ class CleanupConfig(dg.Config):
             accept_partial=limit is not None,
             keep_archive=timedelta(days=settings.archive_days),
         )
+
+
+def _is_whole(job: dg.JobDefinition) -> bool:
+    """Whether all assets of a job are run: on its page in the web UI, each of them can be materialized alone."""
+    selected = job.asset_selection_data
+    return selected is None or selected.asset_selection >= selected.parent_job_def.asset_layer.selected_asset_keys
 
 
 def wrong(sentence: str) -> dg.Failure:

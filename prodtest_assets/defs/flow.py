@@ -13,7 +13,7 @@ import dagster as dg
 
 from prodtest_assets.booking_flow import SuiteTest, suite_folder
 from prodtest_assets.defs import columns
-from prodtest_assets.defs.environment import asset_key
+from prodtest_assets.defs.booking_tables import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.masking import caller_names, masked, secrets_of
 from prodtest_assets.defs.metadata import NOT_MEASURED, markdown_table, next_steps, repair
@@ -26,7 +26,6 @@ from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.settle import abandon_run
 
-BOOKING_FLOW_RESULTS = asset_key("booking_flow_results")
 _SECTION = "a-test-failed"
 _SHOWN = 20
 # The schedule runs it each morning; one missed morning is to be seen within the hour.

@@ -35,15 +35,26 @@ def runbook(section: str) -> dg.PathMetadataValue:
     return dg.MetadataValue.path(f"{_RUNBOOKS}#{section}")
 
 
-def with_sources(assets: Sequence[Any]) -> list[Any]:
+def with_sources(assets: Sequence[Any], specs_in: str) -> list[Any]:
     """`assets` with the file and the line where each of ours is defined.
+
+    Args:
+        assets: ours, and specs of those that are not.
+        specs_in: the file in which the specs stand.
 
     Link them to a repository with Dagster's `link_code_references_to_git`, where there is one.
     """
     with warnings.catch_warnings():
         # Dagster calls code references a beta. They only decorate, and that is no news to whoever loads this.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return list(dg.with_source_code_references(assets))
+        reference = dg.LocalFileCodeReference(file_path=specs_in, label="prodtest_assets")
+        described = dg.CodeReferencesMetadataValue(code_references=[reference])
+        return [
+            asset.merge_attributes(metadata={"dagster/code_references": described})
+            if isinstance(asset, dg.AssetSpec)
+            else asset
+            for asset in dg.with_source_code_references(assets)
+        ]
 
 
 def table(

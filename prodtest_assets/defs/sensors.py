@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from prodtest_assets.defs.cleanup_config import CLEANUP_STALE_TEST_DATA, LIVE_JOBS
-from prodtest_assets.defs.environment import starts_by_itself
+from prodtest_assets.defs.environment import starts_by_itself, target_tags
 from prodtest_assets.defs.jobs import cleanup_stale_test_data
 from prodtest_assets.defs.locations import is_of_this_location
 from prodtest_assets.defs.resources import readable_database, retention, write_rules
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
-from prodtest_assets.settings import load_settings
-from prodtest_assets.testdata.cleanup.due import CleanupDue, cleanup_due, rest_after
+from prodtest_assets.settings import Settings, load_settings
+from prodtest_assets.testdata.cleanup.due import CleanupDue, broken_promises, cleanup_due, rest_after, unexplained
+from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.heartbeats import beat
 
@@ -25,7 +26,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _INTERVAL_SECONDS = 60
-_AFTER = "prodtest/after"
+_AFTER, _ATTEMPT = "prodtest/after", "prodtest/attempt"
 _MOST_ATTEMPTS = 50
 
 
@@ -41,15 +42,26 @@ def stale_test_data_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest
         settings = load_settings()
         with readable_database(settings) as database:
             permit = authorize_writes(database, write_rules(settings))
+            answer = _answer(context, database, settings)
+            # Last, so that a sensor which fails at every tick counts as dead.
             if database.has_schema:
                 with suppress(ConfigurationError):  # an older schema knows no heartbeat; the cleanup renews it
                     beat(database, permit, "stale_test_data_sensor")
-            job = _on_its_way(context)
-            if job:
-                return dg.SkipReason(f"a run of {job} is on its way; it cleans")
-            return decide(context, cleanup_due(database, retention(settings)))
+            return answer
     except (ConfigurationError, RefusedForSafety) as error:
         return dg.SkipReason(f"a cleanup would fail: {error}")
+
+
+def _answer(
+    context: dg.SensorEvaluationContext, database: Database, settings: Settings
+) -> dg.RunRequest | dg.SkipReason:
+    job = _on_its_way(context)
+    if job:
+        return dg.SkipReason(f"a run of {job} is on its way; it cleans")
+    due = cleanup_due(database, retention(settings))
+    if due.rows and (broken := broken_promises(database)):
+        return dg.SkipReason(f"{due.rows} rows may go, but {unexplained(broken[0]['id'])}")
+    return decide(context, due)
 
 
 def _on_its_way(context: dg.SensorEvaluationContext) -> str | None:
@@ -67,6 +79,7 @@ def decide(context: dg.SensorEvaluationContext, due: CleanupDue) -> dg.RunReques
         return dg.SkipReason("nothing may go: no test row is stale, no test user is orphaned")
     after = str(due.last_id or "no cleanup")
     attempts = _attempts(context, after)
+    number = max((_number(attempt) for attempt in attempts), default=0) + 1
     failed = [attempt for attempt in attempts if not attempt.dagster_run.is_success]
     failures = due.fruitless + len(failed)
     ends = [_end_of(attempt) for attempt in failed] + ([due.last_ended] if due.fruitless and due.last_ended else [])
@@ -78,17 +91,23 @@ def decide(context: dg.SensorEvaluationContext, due: CleanupDue) -> dg.RunReques
                 f"after {again.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             )
     return dg.RunRequest(
-        run_key=f"after {after}, attempt {len(attempts) + 1}",
-        tags={_AFTER: after, "prodtest/rows": str(due.rows)},
+        run_key=f"after {after}, attempt {number}",
+        tags={_AFTER: after, _ATTEMPT: str(number), "prodtest/rows": str(due.rows)},
     )
 
 
 def _attempts(context: dg.SensorEvaluationContext, after: str) -> Sequence[dg.RunRecord]:
-    """The runs that were requested since the same cleanup."""
+    """The newest runs that were requested since the same cleanup, the newest first."""
     records = context.instance.get_run_records(
-        dg.RunsFilter(job_name=CLEANUP_STALE_TEST_DATA, tags={_AFTER: after}), limit=_MOST_ATTEMPTS
+        dg.RunsFilter(job_name=CLEANUP_STALE_TEST_DATA, tags={_AFTER: after} | target_tags()), limit=_MOST_ATTEMPTS
     )
     return [record for record in records if is_of_this_location(context, record.dagster_run)]
+
+
+def _number(attempt: dg.RunRecord) -> int:
+    """Which attempt it was; there may be more of them than are looked at."""
+    number = attempt.dagster_run.tags.get(_ATTEMPT, "")
+    return int(number) if number.isdecimal() else 0
 
 
 def _how_it_ended(due: CleanupDue, failed: Sequence[dg.RunRecord]) -> str:

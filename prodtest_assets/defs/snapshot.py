@@ -8,9 +8,8 @@ from uuid import UUID
 import dagster as dg
 
 from prodtest_assets.defs import columns
-from prodtest_assets.defs.booking_tables import APPOINTMENTS, USERS
+from prodtest_assets.defs.booking_tables import APPOINTMENTS, BOOKING_FLOW_RESULTS, USERS
 from prodtest_assets.defs.environment import asset_key, target
-from prodtest_assets.defs.flow import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
 from prodtest_assets.defs.metadata import markdown_table, next_steps, size
 from prodtest_assets.defs.observations import observations

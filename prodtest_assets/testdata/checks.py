@@ -48,4 +48,11 @@ def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
             "dagster-daemon run",
             cleanup_helps=False,
         ),
+        Check(
+            "alerts_are_delivered",
+            snapshot.undelivered_alerts,
+            "messages that a channel has not taken for half an hour",
+            "look at the ticks of asset_check_alert_sensor: they name the channel",
+            cleanup_helps=False,
+        ),
     )

@@ -137,6 +137,7 @@ class Snapshot:
         trend: the last 24 hours, the last 60 minutes first.
         pending_events: calendar events of archived rows that nobody has seen gone.
         sensors: when each sensor that has ever run had its last heartbeat.
+        undelivered_alerts: messages that some channel has not taken for half an hour.
     """
 
     database: str
@@ -158,6 +159,7 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     recommendations: tuple[str, ...] = ()
     sensors: Mapping[str, datetime] = field(default_factory=dict)
+    undelivered_alerts: int = 0
 
     @property
     def created_last_hour(self) -> int:

@@ -28,7 +28,8 @@ def unmarked_rows(database: Database, run_id: UUID | None) -> Offenders:
     """Rows that a call provably made and the application did not mark.
 
     Args:
-        run_id: rows of this run count even when they have been removed since.
+        run_id: rows of this run count even when they have been removed since; without calls of its own, those of the
+            last run that came to an end.
     """
     if not database.has_schema:
         return Offenders(0)

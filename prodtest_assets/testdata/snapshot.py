@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from prodtest_assets.testdata.advice import alerts_for, recommendations_for
+from prodtest_assets.testdata.alert_ledger import undelivered_alerts
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
 from prodtest_assets.testdata.heartbeats import heartbeats
@@ -49,6 +50,7 @@ def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | No
         )
         storage = database.row("storage")
         sensors = heartbeats(database)
+        undelivered = undelivered_alerts(database)
     snapshot = Snapshot(
         database=database.name,
         taken_at=figures["taken_at"],
@@ -67,6 +69,7 @@ def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | No
         trend=tuple(_hour_count(entry) for entry in figures["trend"]),
         storage=_storage(storage),
         sensors=sensors,
+        undelivered_alerts=undelivered,
     )
     return replace(snapshot, alerts=alerts_for(snapshot), recommendations=recommendations_for(snapshot))
 

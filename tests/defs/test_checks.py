@@ -1,17 +1,22 @@
 """A check that has never been seen failing is not a check."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from prodtest_assets.defs.sensors import stale_test_data_sensor
+from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.models import Policy
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 from tests.booking_world import START, BookingWorld
 from tests.defs.conftest import ALONE, RunJob, values
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+CHECKOUT = Path(__file__).resolve().parents[2]
 TWO_DAYS = timedelta(hours=48)
-MONITOR = "monitor_test_data"
+MONITOR, CLEANUP = "monitor_test_data", "cleanup_stale_test_data"
 
 
 def test_all_is_well_in_a_database_without_test_rows(run_job: RunJob, world: BookingWorld) -> None:
@@ -77,6 +82,23 @@ def test_a_row_that_the_application_did_not_mark_is_an_error(run_job: RunJob, wo
     assert (check.passed, check.severity) == (False, ERROR)
 
 
+def test_a_run_without_calls_says_of_unmarked_rows_what_the_last_run_with_calls_said(
+    run_job: RunJob, world: BookingWorld
+) -> None:
+    for marked in (False, True):
+        with world.run() as run:
+            opened = run.open_call(persona="test", requested_start=START)
+            world.book(world.user(mobile=opened.number, name=opened.name), marked=marked)
+            run.close_call(opened.call_sid, completed=True, transcript=[])
+            run.remove_call(opened.call_sid)
+            run.finish("passed", passed=1)
+
+        check = run_job(MONITOR).check("no_unmarked_test_rows")
+
+        assert check.passed == marked
+        assert marked or values(check.metadata)["repair"] == "prodtest run"
+
+
 def test_a_test_user_without_a_row_is_an_error(run_job: RunJob, world: BookingWorld) -> None:
     with world.run() as run:
         opened = run.open_call(persona="test", requested_start=START)
@@ -97,6 +119,30 @@ def test_a_customer_s_row_that_a_cleanup_changed_is_an_error(run_job: RunJob, wo
     check = run_job(MONITOR).check("customer_rows_untouched")
 
     assert (check.passed, check.severity) == (False, ERROR)
+
+
+def test_a_customer_s_row_that_was_changed_stays_red_and_stops_cleaning_until_somebody_acknowledges_it(
+    run_job: RunJob, instance: dg.DagsterInstance, world: BookingWorld
+) -> None:
+    world.book(age=TWO_DAYS)
+    run_job(CLEANUP)
+    world.sql("UPDATE prodtest.cleanup_run SET proof = proof || '{\"changed_by_us\": 1}'")
+    (broken,) = world.sql("SELECT id::text FROM prodtest.cleanup_run")
+    cleanup_now(world.database, world.permit, Policy())
+    world.book(age=TWO_DAYS)
+
+    check = run_job(MONITOR).check("customer_rows_untouched")
+    assert (check.passed, check.severity) == (False, ERROR)
+    assert values(check.metadata)["cleanup_id"] == broken["id"]
+    assert f"cleanup {broken['id']} changed or lost a customer's row" in run_job(CLEANUP).failure("test_data_cleanup")
+    with dg.build_sensor_context(instance=instance) as context:
+        skipped = str(stale_test_data_sensor.evaluate_tick(context).skip_message)
+    assert skipped.startswith(f"2 rows may go, but cleanup {broken['id']} changed or lost a customer's row; nothing is")
+
+    acknowledge = (CHECKOUT / "docs/operations.md").read_text().split("```sql\n")[1].split("```")[0]
+    world.sql(acknowledge.replace("CLEANUP_ID", broken["id"]))
+    assert run_job(CLEANUP).check("customer_rows_untouched").passed
+    assert not world.sql("SELECT 1 FROM appointments WHERE is_test_data")
 
 
 def test_a_cleanup_that_ended_before_it_could_compare_warns(run_job: RunJob, world: BookingWorld) -> None:

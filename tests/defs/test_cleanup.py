@@ -61,6 +61,24 @@ def test_a_day_of_dry_runs_alone_is_an_error(run_job: RunJob, world: BookingWorl
     assert "only dry runs since" in str(check.description)
 
 
+def test_a_lone_materialization_on_the_page_of_a_job_is_a_dry_run_too(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    ended = run_job("booking_flow_and_cleanup", selection=ONLY_CLEANUP)
+
+    assert ended.success
+    assert world.has_appointment(stale)
+    assert ended.value("test_data_cleanup", "would_delete") == 2
+
+
+def test_all_assets_of_a_job_on_its_page_are_the_job(run_job: RunJob, world: BookingWorld) -> None:
+    stale = world.book(age=TWO_DAYS)
+
+    run_job(CLEANUP, selection=ONLY_CLEANUP)
+
+    assert not world.has_appointment(stale)
+
+
 def test_the_plan_of_a_dry_run_makes_a_lone_materialization_live(run_job: RunJob, world: BookingWorld) -> None:
     stale = world.book(age=TWO_DAYS)
     plan = run_job(ALONE, selection=ONLY_CLEANUP).value("test_data_cleanup", "plan_id")

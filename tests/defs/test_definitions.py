@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from prodtest_assets.booking_flow import suite_tests
-from prodtest_assets.definitions import defs
+from prodtest_assets.definitions import defs, ours
 
 _CHECKOUT = Path(__file__).parents[2]
 # Declared without importing them; the names of the booking flow itself are public.
@@ -35,7 +35,7 @@ _TABLE_CHECKS = {
 _LOAD = """
 import json, sys
 from prodtest_assets.booking_flow import suite_tests
-from prodtest_assets.definitions import defs
+from prodtest_assets.definitions import defs, ours
 graph = defs.resolve_asset_graph()
 print(json.dumps({
     "checks": sorted(key.name for key in graph.asset_check_keys),
@@ -184,3 +184,17 @@ def test_schedules_say_when_in_utc() -> None:
 
 def test_steps_run_in_the_run_s_own_process() -> None:
     assert defs.resolve_job_def("booking_flow_and_cleanup").executor_def.name == "in_process"
+
+
+def test_a_team_merges_ours_with_what_it_has_and_keeps_its_own_executor() -> None:
+    @dg.asset
+    def revenue() -> None: ...
+
+    theirs = dg.Definitions(
+        assets=[revenue], jobs=[dg.define_asset_job("daily", [revenue])], executor=dg.multiprocess_executor
+    )
+    merged = dg.Definitions.merge(theirs, ours())
+
+    dg.Definitions.validate_loadable(merged)
+    executors = {name: merged.resolve_job_def(name).executor_def.name for name in ("daily", "monitor_test_data")}
+    assert executors == {"daily": "multiprocess", "monitor_test_data": "in_process"}

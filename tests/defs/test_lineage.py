@@ -72,6 +72,19 @@ def test_each_asset_of_ours_knows_the_line_where_it_is_defined() -> None:
         assert Path(reference.file_path).is_relative_to(_CHECKOUT / "prodtest_assets" / "defs")
 
 
+def test_each_table_of_the_application_knows_the_file_where_it_is_described() -> None:
+    for key in sorted(_GRAPH.external_asset_keys):
+        (reference,) = _GRAPH.get(key).metadata["dagster/code_references"].code_references
+
+        assert f'"{key.path[-1]}")' in Path(reference.file_path).read_text()
+
+
+def test_the_tables_of_the_application_come_after_the_calls_that_fill_them() -> None:
+    flow = dg.AssetKey("booking_flow_results")
+    for table in ("users", "appointments"):
+        assert flow in _GRAPH.get(dg.AssetKey(["booking", table])).parent_keys
+
+
 def test_the_columns_that_are_shown_stand_in_the_database(world: BookingWorld) -> None:
     shown = {
         names(key): _GRAPH.get(key).metadata for key in _KEYS if "dagster/column_schema" in _GRAPH.get(key).metadata

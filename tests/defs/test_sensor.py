@@ -127,6 +127,29 @@ def test_a_run_that_fails_before_it_cleans_is_repeated_later_under_another_key(
     assert (first.run_key, second.run_key) == ("after no cleanup, attempt 1", "after no cleanup, attempt 2")
 
 
+def test_after_more_attempts_than_it_looks_at_the_next_one_still_has_a_key_of_its_own(
+    tick: Tick, instance: dg.DagsterInstance, world: BookingWorld
+) -> None:
+    world.book(age=TWO_DAYS)
+    job = defs.resolve_job_def("cleanup_stale_test_data")
+    for number in range(1, 61):
+        tags = {"prodtest/after": "no cleanup", "prodtest/attempt": str(number)}
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=tags)
+    due = cleanup_due(world.database, timedelta(hours=24))
+    with dg.build_sensor_context(instance=instance, definitions=defs) as context:
+        request = decide(context, replace(due, clock=due.clock + timedelta(hours=7)))
+
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == "after no cleanup, attempt 61"
+
+
+def test_a_sensor_that_fails_at_every_tick_leaves_no_heartbeat(tick: Tick, world: BookingWorld) -> None:
+    world.sql("ALTER TABLE appointments RENAME COLUMN is_test_data TO lost")
+    tick()
+
+    assert world.sql("SELECT name FROM prodtest.heartbeat") == []
+
+
 def test_without_test_mode_no_run_is_requested_that_would_fail(
     tick: Tick, world: BookingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

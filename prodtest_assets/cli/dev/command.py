@@ -30,13 +30,14 @@ _WEB = ("dagster_webserver",)
     help="Let the private application misbehave, as in `prodtest demo`. Repeatable.",
 )
 @click.option("--fresh", is_flag=True, help="Throw away the databases of earlier sessions and start over.")
+@click.option("--alerts", is_flag=True, help="Send what a private application does wrong to PRODTEST_ALERT_URLS too.")
 @options.as_json
-def dev(port: int | None, faults: tuple[str, ...], fresh: bool, as_json: bool) -> None:
+def dev(port: int | None, faults: tuple[str, ...], fresh: bool, alerts: bool, as_json: bool) -> None:
     """Show the project in Dagster's web UI, with schedules and sensors running, until Ctrl-C.
 
     With PRODUCTION_DB_URL and PRODUCTION_TEST_URL it works on your own deployment; without both it starts a private
-    PostgreSQL and a reference booking application, and reads no `.env`. Dagster's storage is in the private
-    PostgreSQL either way. --json prints one document when everything is up.
+    PostgreSQL and a reference booking application, reads no `.env`, and alerts nobody. Dagster's storage is in the
+    private PostgreSQL either way. --json prints one document when everything is up.
     """
     require_extra((*SANDBOX, *_WEB), "prodtest dev")
     is_up = False
@@ -45,7 +46,7 @@ def dev(port: int | None, faults: tuple[str, ...], fresh: bool, as_json: bool) -
         from prodtest_assets.cli.dev.session import dev_session
 
         try:
-            with dev_session(port, faults, fresh=fresh) as session:
+            with dev_session(port, faults, fresh=fresh, alerts=alerts) as session:
                 is_up = True
                 try:
                     show_json(_document(session)) if as_json else _introduce(session)

@@ -61,13 +61,14 @@ class Session:
 
 
 @contextmanager
-def dev_session(port: int | None, faults: Sequence[str], *, fresh: bool) -> Iterator[Session]:
+def dev_session(port: int | None, faults: Sequence[str], *, fresh: bool, alerts: bool) -> Iterator[Session]:
     """Start everything, and end it in reverse order, PostgreSQL last.
 
     Args:
         port: of the web UI; None for the usual one, or for any if that is in use.
         faults: how the private application misbehaves.
         fresh: throw away the databases of earlier sessions.
+        alerts: whether what a private deployment does wrong goes to PRODTEST_ALERT_URLS.
 
     Raises:
         ConfigurationError: the port is in use, a session is at work here already, only one half of somebody's own
@@ -82,7 +83,7 @@ def dev_session(port: int | None, faults: Sequence[str], *, fresh: bool) -> Iter
             storage = prepare_dagster(folder.dagster_home, server, fresh=fresh)
             preparing = start_preparing(helpers, dict(os.environ) | storage, folder.dagster_home)
             say("preparing the booking database" if own is None else "preparing Dagster's storage")
-            with world_of(own, server, folder, faults) as world, children(folder.logs) as dagster:
+            with world_of(own, server, folder, faults, alerts=alerts) as world, children(folder.logs) as dagster:
                 say("starting Dagster: code server, web server, daemon")
                 environment = {
                     "PRODTEST_AUTOSTART": "true",

@@ -26,6 +26,8 @@ _OF_AN_APPLICATION = (
     "PRODTEST_CALENDAR_API_URL", "PRODTEST_CALL_SCRIPT", "PRODTEST_VOICE_PATH", "PRODTEST_TIME_ZONE",
     "PRODTEST_RESERVED_NUMBERS",
 )  # fmt: skip
+# Whoever is on call would get what the sandbox does wrong on purpose.
+_OF_PEOPLE = ("PRODTEST_ALERT_URLS",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,18 @@ def own_deployment(faults: Sequence[str]) -> Settings | None:
 
 
 def world_of(
-    settings: Settings | None, server: PostgresServer, folder: DevFolder, faults: Sequence[str]
+    settings: Settings | None, server: PostgresServer, folder: DevFolder, faults: Sequence[str], *, alerts: bool
 ) -> AbstractContextManager[World]:
     """The deployment that `settings` name; a private one, which ends with the block, if they are None.
+
+    Args:
+        alerts: whether the failures of a private deployment go to PRODTEST_ALERT_URLS, as those of one's own do.
 
     Raises:
         ConfigurationError: the URL is none of PostgreSQL's.
         Unreachable: the private application does not start.
     """
-    return _private_world(server, folder, faults) if settings is None else _own_world(settings)
+    return _private_world(server, folder, faults, alerts=alerts) if settings is None else _own_world(settings)
 
 
 @contextmanager
@@ -97,13 +102,15 @@ def _own_world(settings: Settings) -> Iterator[World]:
 
 
 @contextmanager
-def _private_world(server: PostgresServer, folder: DevFolder, faults: Sequence[str]) -> Iterator[World]:
+def _private_world(
+    server: PostgresServer, folder: DevFolder, faults: Sequence[str], *, alerts: bool
+) -> Iterator[World]:
     url = prepare_bookings(server)
     auth_token, api_key = secrets.token_hex(16), secrets.token_hex(16)
     log = folder.logs / "application.log"
     log.unlink(missing_ok=True)
     with running_app(url, faults=faults, auth_token=auth_token, api_key=api_key, log_file=log) as app:
-        environment = _environment(_OF_THIS_TERMINAL + _OF_AN_APPLICATION)
+        environment = _environment(_OF_THIS_TERMINAL + _OF_AN_APPLICATION + (() if alerts else _OF_PEOPLE))
         if suite := environment.get("PRODTEST_SUITE"):
             environment["PRODTEST_SUITE"] = str(Path(suite).absolute())
         yield World(

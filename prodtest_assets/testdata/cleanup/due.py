@@ -1,9 +1,12 @@
 """Whether a cleanup is due, by one cheap question, and when to try again after some that came to nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.testdata.cleanup.plan import VERDICTS, plan_cleanup
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.models import Policy, Scope, StopReason
@@ -63,6 +66,32 @@ def cleanup_due(database: Database, retention: timedelta) -> CleanupDue:
         last_ended=row["finished_at"],
         stop_reason=row["stop_reason"],
         fruitless=row["fruitless"],
+    )
+
+
+def broken_promises(database: Database) -> list[Mapping[str, Any]]:
+    """Cleanups that changed or lost a customer's row and that nobody has acknowledged, the newest first.
+
+    Each with id, finished_at, stop_reason and proof. `docs/operations.md` says how one is acknowledged.
+    """
+    return list(database.rows("broken_promises")) if database.has_schema else []
+
+
+def refuse_while_unexplained(database: Database) -> None:
+    """Let nothing be cleaned while a broken promise is not understood.
+
+    Raises:
+        RefusedForSafety: there is one; the message says which, and where to read on.
+    """
+    if broken := broken_promises(database):
+        raise RefusedForSafety(unexplained(broken[0]["id"]))
+
+
+def unexplained(cleanup_id: UUID) -> str:
+    """Why nothing is cleaned, in a sentence."""
+    return (
+        f"cleanup {cleanup_id} changed or lost a customer's row; nothing is cleaned until somebody has looked at it "
+        "and said so: docs/operations.md#a-customers-row-was-changed"
     )
 
 

@@ -21,6 +21,13 @@ FROM prodtest.cleanup_run c WHERE id = %(cleanup_id)s
 SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, actor, proof FROM prodtest.cleanup_run
 WHERE plan_id IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1
 
+-- name: broken_promises
+-- Cleanups that changed a customer's row, or removed one without archiving it, the newest first; until somebody says in
+-- the proof itself that it is understood.
+SELECT id, finished_at, stop_reason, proof FROM prodtest.cleanup_run
+WHERE ((proof ->> 'changed_by_us')::int > 0 OR (proof ->> 'unarchived')::int > 0) AND proof ->> 'acknowledged' IS NULL
+ORDER BY started_at DESC
+
 -- name: recent_cleanups
 -- The last cleanups and removals by tests, newest first, with the rows that can still come back.
 SELECT c.id, c.plan_id IS NULL AS is_by_tests, c.started_at, c.finished_at, c.stop_reason, c.deleted, c.actor,

@@ -17,11 +17,21 @@ SELECT u.id, u.verdict, u.created_at, u.mobile, count(*) OVER ()::int AS total
 FROM judged_user u WHERE u.present = 0 AND u.verdict IN ('call', 'stale') ORDER BY u.id LIMIT %(limit)s
 
 -- name: unmarked_rows
--- Calls whose row the application did not mark: all that are still there, and those of this run in any case.
+-- Calls whose row the application did not mark: all that are still there, and in any case those of this run, or of the
+-- last one that came to an end where this run placed no call.
+WITH judged_run AS (
+    (SELECT 1 AS place, c.run_id AS id, NULL::timestamptz AS finished_at FROM prodtest.test_call c
+     WHERE c.run_id = %(run_id)s LIMIT 1)
+    UNION ALL
+    (SELECT 2, r.id, r.finished_at FROM prodtest.test_run r
+     WHERE r.finished_at IS NOT NULL AND EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.run_id = r.id)
+     ORDER BY r.finished_at DESC LIMIT 1)
+    ORDER BY place LIMIT 1
+)
 SELECT c.call_sid, c.persona, c.caller_number AS mobile, c.appointment_id AS id, c.opened_at, c.run_id, c.proof,
        a.id IS NOT NULL AND NOT a.is_test_data AS is_still_there, count(*) OVER ()::int AS total
 FROM prodtest.test_call c LEFT JOIN public.appointments a ON a.id = c.appointment_id
-WHERE NOT c.marked_by_app AND (c.run_id = %(run_id)s OR NOT a.is_test_data) ORDER BY c.opened_at LIMIT %(limit)s
+WHERE NOT c.marked_by_app AND (c.run_id = (SELECT id FROM judged_run) OR NOT a.is_test_data) ORDER BY c.opened_at LIMIT %(limit)s
 
 -- name: test_rows
 -- Test appointments, the oldest first, with the exact number there are. A ledgered row's age counts from the ledger's time.

@@ -20,6 +20,7 @@ from tests.integration.dagster_web import FINISHED, daemons_are_well, instigator
 
 SECONDS_TO_STOP = 15
 QUIET = {"PRODTEST_AUTOSTART": "false"}
+ALERTS = {"PRODTEST_ALERT_URLS": "file:///dev/null"}
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +97,25 @@ def assert_that_nobody_listens(document: Mapping[str, str]) -> None:
             assert probe.connect_ex(("127.0.0.1", int(document[name].rpartition(":")[2]))) != 0
 
 
+def dagster_of(checkout: Path) -> dict[int, str]:
+    """The processes of Dagster in a session."""
+    found = {pid: text for pid, text in processes_of(checkout).items() if "dagster" in text.partition(" -m ")[2]}
+    assert len(found) >= 3
+    return found
+
+
+def environment_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
+
+
 def suite_runs(checkout: Path) -> bool:
     return any("pytest" in text and "prodtest-run-id" in text for text in processes_of(checkout).values())
 
 
 def test_it_shows_the_definitions_with_everything_running_and_ctrl_c_ends_it_in_order(checkout: Path) -> None:
-    process = start(checkout, "--fresh", settings={})
+    process = start(checkout, "--fresh", settings=ALERTS)
     told = until_up(process)
+    assert not [text for pid, text in dagster_of(checkout).items() if "PRODTEST_ALERT_URLS" in environment_of(pid)]
     states = instigators(told["url"], "prodtest")
     assert {"daily_booking_flow", "monitor_every_15_minutes", "stale_test_data_sensor"} <= set(states)
     assert set(states.values()) == {"RUNNING"}

@@ -5,6 +5,7 @@ import pytest
 from prodtest_assets.testdata.heartbeats import beat
 from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import prodtest
+from tests.integration.cli.test_verify import leave_an_untaken_message
 
 NOBODY = "postgresql://somebody:secret@127.0.0.1:1/booking_test"
 
@@ -22,6 +23,13 @@ def test_a_sensor_that_fell_silent_is_named(world: BookingWorld) -> None:
     result = prodtest("health", PRODUCTION_DB_URL=world.url)
     assert result.code == 1
     assert "asset_check_alert_sensor no longer ticks" in result.out
+
+
+def test_a_channel_that_takes_nothing_is_told(world: BookingWorld) -> None:
+    leave_an_untaken_message(world)
+    result = prodtest("health", PRODUCTION_DB_URL=world.url)
+    assert result.code == 1
+    assert "1 not taken for half an hour; look at the ticks of asset_check_alert_sensor" in result.out
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """`prodtest verify` and `summary`: they describe, and only --strict judges."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from jsonschema import Draft202012Validator
 
 from prodtest_assets.reports.document import schema
+from prodtest_assets.testdata.alert_ledger import Finding, claim_message, note_refused, record_findings
 from tests.booking_world import START, BookingWorld
 from tests.integration.cli.commands import Result, prodtest
 
@@ -50,6 +51,15 @@ def leave_a_silent_sensor(world: BookingWorld) -> None:
     world.sql("UPDATE prodtest.heartbeat SET beat_at = beat_at - interval '11 minutes'")
 
 
+def leave_an_untaken_message(world: BookingWorld) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=31)
+    found = [Finding("check a", now, failed=True)]
+    record_findings(world.database, world.permit, "db", found, run_id="run-1", now=now)
+    message = claim_message(world.database, world.permit, "chat", now=now)
+    assert message is not None
+    note_refused(world.database, world.permit, message.id, "chat", "no answer")
+
+
 def test_a_clean_database_passes_and_a_fresh_row_does_no_harm(world: BookingWorld) -> None:
     world.customer()
     world.book()
@@ -65,8 +75,9 @@ def test_a_clean_database_passes_and_a_fresh_row_does_no_harm(world: BookingWorl
         (leave_an_orphan, "no_orphaned_test_users"),
         (leave_an_event, "no_orphaned_calendar_events"),
         (leave_a_silent_sensor, "sensors_are_alive"),
+        (leave_an_untaken_message, "alerts_are_delivered"),
     ],
-    ids=["stale", "unmarked", "orphaned", "event", "sensor"],
+    ids=["stale", "unmarked", "orphaned", "event", "sensor", "alert"],
 )
 def test_each_kind_of_residue_is_red_and_fails_only_with_strict(world: BookingWorld, leave, name: str) -> None:
     leave(world)
@@ -74,9 +85,8 @@ def test_each_kind_of_residue_is_red_and_fails_only_with_strict(world: BookingWo
     assert verify(world).code == 0
     strict = verify(world, "--strict")
     assert (strict.code, strict.err) == (1, "")
-    assert (
-        f"do: {'dagster-daemon run' if name == 'sensors_are_alive' else 'prodtest cleanup --no-dry-run'}" in strict.out
-    )
+    do = {"sensors_are_alive": "dagster-daemon run", "alerts_are_delivered": "look at the ticks of"}
+    assert f"do: {do.get(name, 'prodtest cleanup --no-dry-run')}" in strict.out
 
 
 def test_what_verify_recommends_turns_it_green(world: BookingWorld) -> None:

@@ -72,6 +72,7 @@ def test_held_rows_and_suspects_turn_no_check_red():
         ({"residue": Residue(0, 1, 0, 0, 1)}, "no_orphaned_test_users"),
         ({"residue": Residue(0, 0, 1, 0, 1)}, "no_unmarked_test_rows"),
         ({"pending_events": 1}, "no_orphaned_calendar_events"),
+        ({"undelivered_alerts": 1}, "alerts_are_delivered"),
     ],
 )
 def test_each_kind_of_residue_turns_its_own_check_red(changes, name):
