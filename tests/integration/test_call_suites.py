@@ -125,6 +125,21 @@ def test_a_slow_application_fails_the_rush_and_says_how_slow_it_was(sandbox_url:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize(
+    ("fault", "said"), [("server-error", "(provider error 11200)"), ("broken-twiml", "(provider error 12100)")]
+)
+def test_scenarios_of_an_application_that_answers_nonsense_fail_with_the_provider_s_number(
+    sandbox_url: str, tmp_path: Path, fault: str, said: str
+) -> None:
+    result = run(CALL_SCENARIOS, sandbox_url, tmp_path, "-k", "quick_booking or peak or very_long", faults=(fault,))
+
+    assert result.named("passed", "skipped") == set()
+    assert len(result.outcomes) == 3
+    assert said in result.messages["test_quick_booking"]
+    assert "the first call of the run left no row in this database" in result.messages["test_peak_hour"]
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", ["server-error", "broken-twiml"])
 def test_an_application_that_answers_nonsense_fails_every_test_after_one_wait(
     sandbox_url: str, tmp_path: Path, fault: str

@@ -30,7 +30,7 @@ def answering(*answers: Response | str, seen: list[dict[str, str]] | None = None
         if seen is not None:
             headers = {"key": "X-API-Key", "token": "I-Twilio-Idempotency-Token"}
             noted = {name: request.headers.get(header, "") for name, header in headers.items()}
-            seen.append(form | noted | {"path": request.url.path})
+            seen.append(form | noted | {"path": request.url.path, "method": request.method})
         given = left.pop(0) if len(left) > 1 else left[0]
         return Response(f"<Response>{given}</Response>", media_type="text/xml") if isinstance(given, str) else given
 
@@ -294,6 +294,21 @@ def test_plain_text_is_heard_and_ends_the_call(call_to: Callable[..., Call]) -> 
 
     assert call.ended is Ended.hung_up_by_application
     assert call.turns[-1].text == "We are closed."
+
+
+def test_a_recording_as_an_answer_is_played_and_ends_the_call(call_to: Callable[..., Call]) -> None:
+    call = call_to(answering(NAME, Response(b"RIFF....WAVE", media_type="audio/x-wav")))
+
+    assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
+    assert call.turns[-1].text == "(plays /voice)"
+
+
+def test_twiml_is_taken_as_html_and_in_another_charset(call_to: Callable[..., Call]) -> None:
+    text = "<?xml version='1.0' encoding='iso-8859-1'?><Response><Say>Adi\xf3s.</Say></Response>"
+    call = call_to(answering(NAME, Response(text.encode("latin-1"), media_type="text/html")))
+
+    assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
+    assert call.turns[-1].text == "Adi\xf3s."
 
 
 def test_an_application_that_stops_in_mid_call_has_failed(serve: Serve, ledger: ListLedger) -> None:

@@ -83,15 +83,17 @@ def test_unmarked_rows_of_another_application_are_found_adopted_by_proof_and_cle
     assert unmarked_rows(world.database, run_id).total == 3
 
 
-def test_fifty_calls_to_another_application_are_each_led_to_their_own_row(world: BookingWorld, dentist: Target) -> None:
+def test_fifty_calls_at_once_to_another_application_are_each_led_to_their_own_row(
+    world: BookingWorld, dentist: Target
+) -> None:
     with world.run() as run:
 
         def book(seed: int) -> Call:
             return place_call(wish(seed), dentist, run)
 
         book(0)
-        with ThreadPoolExecutor(10) as pool:
-            calls = list(pool.map(book, range(1, 50)))
+        with ThreadPoolExecutor(50) as pool:
+            calls = list(pool.map(book, range(1, 51)))
         rows = [run.stored_booking(call.call_sid) for call in calls]
 
     assert [(row.full_name, row.mobile, row.starts_at) for row in rows if row] == [

@@ -253,10 +253,24 @@ def test_every_parameter_of_the_provider_is_sent(serve: Serve, ledger: ListLedge
     ends = ("From", "To", "Caller", "Called")
     places = {f"{end}{place}" for end in ends for place in ("", "City", "State", "Zip", "Country")}
     about_the_call = {"CallSid", "AccountSid", "ApiVersion", "Direction", "CallStatus"}
-    assert seen[0].keys() - {"path", "key", "token"} == places | about_the_call
+    assert seen[0].keys() - {"path", "method", "key", "token"} == places | about_the_call
     assert seen[1].keys() - seen[0].keys() == {"SpeechResult", "Confidence", "Language"}
     assert (seen[0]["FromCountry"], seen[0]["ToCountry"], seen[1]["Language"]) == ("CA", "US", "en-GB")
     assert seen[0]["Caller"] == seen[0]["From"] == call.number
+
+
+@pytest.mark.parametrize(("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")])
+def test_a_redirect_is_followed_as_the_provider_does(
+    serve: Serve, ledger: ListLedger, status: int, method: str
+) -> None:
+    seen: Seen = []
+    url = serve(answering(NAME, RedirectResponse("/moved?a=1", status), "<Say>Bye.</Say>", seen=seen))
+
+    call = place_call(PERSONA, Target(url, "/voice", auth_token="secret"), ledger)
+
+    assert call.problem is None
+    assert (seen[2]["path"], seen[2]["method"]) == ("/moved", method)
+    assert ("SpeechResult" in seen[2]) == (method == "POST")
 
 
 def test_redirects_are_flagged_on_the_turn_they_led_to(serve: Serve, ledger: ListLedger) -> None:
