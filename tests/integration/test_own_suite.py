@@ -1,14 +1,20 @@
 """The example of a team's own suite, run as that team runs it: from the wheel, in an environment of its own."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
+from email import message_from_bytes
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from prodtest_assets.sandbox.seed import seed_customers
 from prodtest_assets.sandbox.server import running_app
@@ -16,16 +22,25 @@ from tests.suites import nothing_left_behind, settings_for
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_suite"
+EXTRAS = {"sandbox/": "sandbox", "cli/demo/": "sandbox", "google_calendar/": "calendar"}
+"""Folders of the package that need an extra."""
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment with the wheel in it; what the wheel depends on is lent by this one."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, as it is released."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path) -> Path:
+    """The interpreter of a fresh environment with the wheel in it; what the wheel depends on is lent by this one."""
+    folder = wheel.parent
     venv.create(folder / "venv", with_pip=False)
     interpreter = folder / "venv" / "bin" / "python"
-    (wheel,) = folder.glob("*.whl")
     subprocess.run(
         [sys.executable, "-m", "uv", "pip", "install", "-q", "--offline", "--no-deps", "--no-cache",
          "--python", str(interpreter), str(wheel)],
@@ -52,6 +67,36 @@ def run(python: Path, folder: Path, *arguments: str, **settings: str) -> subproc
 def suite(tmp_path: Path) -> Path:
     """The example, copied away from the checkout."""
     return Path(shutil.copytree(EXAMPLE, tmp_path / "own_suite"))
+
+
+def imports_of(wheel: ZipFile, file: str) -> set[str]:
+    """The modules of others that a file of the wheel imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(wheel.read(file))))
+    modules = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return {module.split(".")[0] for module in modules} - sys.stdlib_module_names - {"prodtest_assets"}
+
+
+def test_every_import_of_the_wheel_is_of_something_that_the_wheel_asks_for(wheel: Path) -> None:
+    providers = packages_distributions()
+    with ZipFile(wheel) as packed:
+        (metadata,) = (name for name in packed.namelist() if name.endswith(".dist-info/METADATA"))
+        asked = [Requirement(line) for line in message_from_bytes(packed.read(metadata)).get_all("Requires-Dist", [])]
+        missing = {
+            (file, module)
+            for file in packed.namelist()
+            if file.startswith("prodtest_assets/") and file.endswith(".py")
+            for module in imports_of(packed, file)
+            if not {canonicalize_name(name) for name in providers.get(module, ())} & installed_for(file, asked)
+        }
+
+    assert missing == set()
+
+
+def installed_for(file: str, asked: list[Requirement]) -> set[str]:
+    """What is installed where a file is used: everybody's, and that of the extra to which its folder belongs."""
+    extra = next((extra for folder, extra in EXTRAS.items() if file.startswith(f"prodtest_assets/{folder}")), "")
+    return {canonicalize_name(each.name) for each in asked if not each.marker or each.marker.evaluate({"extra": extra})}
 
 
 def test_the_example_runs_from_the_wheel_and_leaves_nothing(booking_url: str, python: Path, suite: Path) -> None:
