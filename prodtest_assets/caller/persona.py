@@ -10,6 +10,8 @@ OPENS_MINUTE = 9 * 60
 CLOSES_MINUTE = 17 * 60
 SLOT_MINUTES = 30
 WORKDAYS_AHEAD = 20
+NEAR_WORKDAYS = 4
+"""Among so many each weekday comes once at most, and today's not at all: "Wednesday" can mean one day only."""
 
 
 @dataclass(frozen=True, slots=True)

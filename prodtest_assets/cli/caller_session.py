@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from prodtest_assets.calendar_events import remove_events
 from prodtest_assets.caller import Call, Clock, Ended, OpenCall, Persona, Target, Turn, draw_start, place_call
+from prodtest_assets.caller.persona import NEAR_WORKDAYS
 from prodtest_assets.caller.presets import preset_persona
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, write_rules
 from prodtest_assets.cli.output import shown_url
@@ -56,11 +57,12 @@ class CallPlan:
         )
 
     def caller(self, target: Target) -> Persona:
-        """Who calls, for a slot in the coming weeks."""
+        """Who calls, for a slot in the coming days."""
         rng, wishes = random.SystemRandom(), target.script.caller
 
         def start(minutes: int) -> datetime:
-            return draw_start(datetime.now(UTC), target.zone, rng, duration_min=minutes, workdays=wishes.workdays)
+            near = min(NEAR_WORKDAYS, wishes.workdays)
+            return draw_start(datetime.now(UTC), target.zone, rng, duration_min=minutes, workdays=near)
 
         return preset_persona(self.persona or wishes.persona or _PERSONA, start, rng, wishes=wishes)
 

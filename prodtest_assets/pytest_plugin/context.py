@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from uuid import UUID
 
 from prodtest_assets.caller import draw_start
+from prodtest_assets.caller.persona import NEAR_WORKDAYS
 
 _DRAWS = 50
 
@@ -27,23 +28,24 @@ class Slots:
     _rng: random.Random = field(default_factory=random.SystemRandom)
 
     def draw(self, duration_min: int) -> datetime:
-        """A start in the coming weeks, timezone-aware, that no other caller of this run has been given.
+        """A start that no other caller of this run has been given, timezone-aware: near, while there are any.
 
         Args:
             duration_min: minutes.
         """
         length, now = timedelta(minutes=duration_min), datetime.now(UTC)
         with self._lock:
-            drawn = self._draw(now, duration_min)
-            for _ in range(_DRAWS):
+            near = min(NEAR_WORKDAYS, self.workdays)
+            drawn = self._draw(now, duration_min, near)
+            for workdays in [near] * _DRAWS + [self.workdays] * _DRAWS:
                 if all(end <= drawn or begin >= drawn + length for begin, end in self._taken):
                     break
-                drawn = self._draw(now, duration_min)
+                drawn = self._draw(now, duration_min, workdays)
             self._taken.append((drawn, drawn + length))
         return drawn
 
-    def _draw(self, now: datetime, duration_min: int) -> datetime:
-        return draw_start(now, self.zone, self._rng, duration_min=duration_min, workdays=self.workdays)
+    def _draw(self, now: datetime, duration_min: int, workdays: int) -> datetime:
+        return draw_start(now, self.zone, self._rng, duration_min=duration_min, workdays=workdays)
 
 
 @dataclass(frozen=True, slots=True)
