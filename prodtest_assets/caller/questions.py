@@ -21,12 +21,17 @@ class Kind(Enum):
     PHONE = auto()
     DAY = auto()
     WEEKDAY = auto()
+    MONTH = auto()
     TIME = auto()
     DAY_AND_TIME = auto()
     PART_OF_DAY = auto()
     AM_OR_PM = auto()
     DURATION = auto()
+    OFFER = auto()
+    """Which of the days or times that are named."""
     PURPOSE = auto()
+    NEW_OR_KNOWN = auto()
+    """Whether the caller is new to the place."""
     AGREE = auto()
     """Yes is right: a read-back, or leave to book."""
     DISAGREE = auto()
@@ -51,6 +56,7 @@ _INFORMATION = {
     Kind.AM_OR_PM: wordings.AM_OR_PM,
     Kind.PART_OF_DAY: wordings.PART_OF_DAY,
     Kind.WEEKDAY: wordings.WEEKDAY,
+    Kind.MONTH: wordings.MONTH,
     Kind.DAY_AND_TIME: wordings.DAY_AND_TIME,
     Kind.DAY: wordings.DAY,
     Kind.TIME: wordings.TIME,
@@ -61,7 +67,8 @@ _COVERS = {
     Kind.FIRST_NAME: {Kind.NAME},
     Kind.LAST_NAME: {Kind.NAME},
     Kind.NAME: {Kind.PURPOSE},
-    Kind.DAY_AND_TIME: {Kind.DAY, Kind.TIME},
+    Kind.DAY_AND_TIME: {Kind.DAY, Kind.MONTH, Kind.TIME},
+    Kind.DAY: {Kind.MONTH},
     Kind.WEEKDAY: {Kind.DAY},
     Kind.PART_OF_DAY: {Kind.TIME, Kind.DAY, Kind.DAY_AND_TIME},
     Kind.AM_OR_PM: {Kind.TIME},
@@ -69,6 +76,11 @@ _COVERS = {
 """Kinds that match by the same words as a more telling one."""
 _YES_OR_NO = frozenset({Kind.AGREE, Kind.DISAGREE, Kind.READ_BACK, Kind.NOT_OURS})
 _CHOICES = frozenset({Kind.DURATION, Kind.PART_OF_DAY, Kind.AM_OR_PM})
+_WISHES = frozenset({Kind.DAY, Kind.TIME, Kind.DAY_AND_TIME, Kind.DURATION, Kind.PART_OF_DAY})
+_ALSO = re.compile(
+    r"(?:,|/|&|\b(?:and|or|then|plus|with|followed by|as well as))\W*(?:(?!(?:we|i|you|so)\b)\w+\W+){0,3}$"
+)
+"""What stands between two things that are both asked for."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _EXAMPLE_SENTENCE = re.compile(r"(?:for (?:example|instance)|e\.g\.|such as|you (?:can|could|might) say)\b")
@@ -107,23 +119,43 @@ def asked(prompt: str) -> tuple[Kind, ...]:
         prompt: what the caller heard since they last spoke.
     """
     may_be_either = False
-    for part in reversed(sentences(prompt)):
+    parts = sentences(prompt)
+    for place, part in reversed(tuple(enumerate(parts))):
+        before = parts[:place]
         if wordings.SAYS_YES_OR_NO.search(part) and not _meaning_of_yes(part):
             may_be_either = True
-        elif kinds := _asked_by(part):
+        elif wordings.OTHERWISE.search(part) and any(map(wordings.SAYS_YES_OR_NO.search, before)):
+            continue
+        elif kinds := _asked_by(part, before):
+            if kinds == (Kind.AGAIN,):
+                return _information_of(before) or kinds
             return kinds if not may_be_either or kinds[0] in _YES_OR_NO else (Kind.AGREE,)
     return (Kind.AGREE,) if may_be_either else ()
 
 
-def _asked_by(sentence: str) -> tuple[Kind, ...]:
+def _asked_by(sentence: str, before: tuple[str, ...]) -> tuple[Kind, ...]:
     if wordings.SAYS_CONFIRM.search(sentence):
         return (Kind.SAY_CONFIRM,)
     if wordings.SAYS_YES_OR_NO.search(sentence):
         return (Kind.DISAGREE,) if wordings.ANSWER_NO.search(_meaning_of_yes(sentence)) else (Kind.AGREE,)
-    if wordings.PURPOSE_CHOICE.search(sentence):
+    if wordings.WHICH_ONE.search(sentence) and (kinds := _information(sentence) or _on_offer(before)):
+        return kinds
+    if wordings.NEW_OR_KNOWN.search(sentence):
+        return (Kind.NEW_OR_KNOWN,)
+    if wordings.PURPOSE_CHOICE.search(sentence) and not wordings.GOES_AHEAD.search(sentence):
         return (Kind.PURPOSE,)
     if wordings.ANYTHING_ELSE.search(sentence):
         return (Kind.DISAGREE,)
+    return _asked_directly(sentence)
+
+
+def _information_of(parts: tuple[str, ...]) -> tuple[Kind, ...]:
+    """What the last of these sentences asks, unless it is for yes or no."""
+    kinds = _asked_by(parts[-1], parts[:-1]) if parts else ()
+    return () if _YES_OR_NO & set(kinds) else kinds
+
+
+def _asked_directly(sentence: str) -> tuple[Kind, ...]:
     request = wordings.REQUEST.search(sentence)
     if request and (kinds := _information(sentence[request.start() :])):
         return kinds
@@ -135,19 +167,43 @@ def _asked_by(sentence: str) -> tuple[Kind, ...]:
         return (Kind.NOT_OURS,)
     if wordings.AUXILIARY.search(sentence) or wordings.TAG.search(sentence):
         return _yes_or_no(sentence)
-    return _information(sentence) if _is_bare(sentence) else _unplaced(sentence)
+    return (_is_bare(sentence) and _information(sentence)) or _unplaced(sentence)
+
+
+def _on_offer(before: tuple[str, ...]) -> tuple[Kind, ...]:
+    """What "Which one would you like?" asks, after sentences that name the choice."""
+    for sentence in reversed(before):
+        if wordings.OFFER.search(sentence) or wordings.OFFERED_LIST.search(sentence):
+            return (Kind.OFFER,)
+        if kinds := tuple(kind for kind in _information(sentence) if kind in _WISHES):
+            return kinds
+    return ()
 
 
 def _information(request: str) -> tuple[Kind, ...]:
     if wordings.NOT_OURS.search(request):
         return (Kind.NOT_OURS,)
-    hits = {kind: hit.start() for kind, pattern in _INFORMATION.items() if (hit := pattern.search(request))}
-    if Kind.FIRST_NAME in hits and Kind.LAST_NAME in hits:
-        hits[Kind.NAME] = min(hits.pop(Kind.FIRST_NAME), hits.pop(Kind.LAST_NAME))
-    if Kind.DAY in hits and Kind.TIME in hits:
-        hits.setdefault(Kind.DAY_AND_TIME, hits[Kind.DAY])
+    request = wordings.FULL_NAME.sub("name", request)
+    plain = wordings.THAT_DAY.sub("", wordings.ASIDE.sub("", request))
+    hits = {kind: hit for kind, pattern in _INFORMATION.items() if (hit := pattern.search(plain))}
     covered = set().union(*(_COVERS.get(kind, set()) for kind in hits))
-    return tuple(sorted(hits.keys() - covered, key=lambda kind: hits[kind]))
+    kinds = _asked_together({kind: hit for kind, hit in hits.items() if kind not in covered}, plain)
+    if {Kind.DAY, Kind.TIME} <= set(kinds):
+        kinds = [Kind.DAY_AND_TIME if kind is Kind.DAY else kind for kind in kinds if kind is not Kind.TIME]
+    if wordings.THAT_DAY.search(request):
+        kinds = [Kind.TIME if kind is Kind.DAY_AND_TIME else kind for kind in kinds]
+    return tuple(kinds)
+
+
+def _asked_together(hits: dict[Kind, re.Match[str]], request: str) -> list[Kind]:
+    """The first thing, and what is joined to it: "your name and number", not "the number under your name"."""
+    kinds: list[Kind] = []
+    end = 0
+    for kind in sorted(hits, key=lambda kind: hits[kind].start()):
+        if not kinds or _ALSO.search(request[end : hits[kind].start()]):
+            kinds.append(kind)
+            end = hits[kind].end()
+    return kinds
 
 
 def _yes_or_no(sentence: str) -> tuple[Kind, ...]:
@@ -156,9 +212,19 @@ def _yes_or_no(sentence: str) -> tuple[Kind, ...]:
         return kinds
     if choices := tuple(kind for kind in kinds if kind in _CHOICES):
         return choices
-    if wordings.ANSWER_NO.search(sentence) and not wordings.READ_BACK_IS_RIGHT.search(sentence):
+    if wordings.OFFER.search(sentence):
+        return (Kind.OFFER,)
+    if wordings.THAT_IS_ALL.search(sentence):
+        return (Kind.AGREE,)
+    no, yes = wordings.ANSWER_NO.search(sentence), wordings.ANSWER_YES.search(sentence)
+    if no and not wordings.READ_BACK_IS_RIGHT.search(sentence) and not _is_the_other_choice(sentence, no, yes):
         return (Kind.DISAGREE,)
-    return (Kind.AGREE,) if wordings.ANSWER_YES.search(sentence) else (Kind.READ_BACK,)
+    return (Kind.AGREE,) if yes else (Kind.READ_BACK,)
+
+
+def _is_the_other_choice(sentence: str, no: re.Match[str], yes: re.Match[str] | None) -> bool:
+    """Whether it is like "Should I book it, or would you like another time?" """
+    return yes is not None and yes.start() < no.start() and " or " in sentence[yes.start() : no.start()]
 
 
 def _is_bare(sentence: str) -> bool:
@@ -170,7 +236,9 @@ def _is_bare(sentence: str) -> bool:
 
 
 def _unplaced(sentence: str) -> tuple[Kind, ...]:
-    return (Kind.READ_BACK,) if sentence.endswith("?") else ()
+    if not sentence.endswith("?"):
+        return ()
+    return _yes_or_no(sentence)
 
 
 def _meaning_of_yes(sentence: str) -> str:

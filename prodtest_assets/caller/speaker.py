@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from prodtest_assets.caller import keypad, menu, questions, wordings
+from prodtest_assets.caller import keypad, menu, questions, wordings_menu
 from prodtest_assets.caller.clock import Clock
 from prodtest_assets.caller.hearing import Hearing
 from prodtest_assets.caller.persona import Persona
@@ -126,4 +126,5 @@ def _wants_nothing(hearing: Hearing, gather: Gather) -> bool:
 
 def _leads_elsewhere(sentence: str) -> bool:
     is_about_keys = bool(menu.options(sentence)) or "press" in sentence
-    return is_about_keys and bool(wordings.LEADS_AWAY.search(sentence)) and not wordings.BOOKS.search(sentence)
+    leads_away = wordings_menu.LEADS_AWAY.search(sentence) and not wordings_menu.BOOKS.search(sentence)
+    return is_about_keys and bool(leads_away)

@@ -3,22 +3,22 @@
 A question is answered with the kind of answer it asks for, or not at all.
 """
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from prodtest_assets.caller import menu, named, questions, spoken, wordings
+from prodtest_assets.caller import keyed, menu, named, questions, spoken, wordings, wordings_menu, wordings_told
 from prodtest_assets.caller.questions import Kind
 from prodtest_assets.caller.script import NO_SCRIPT, CallScript, Rule, plain
 from prodtest_assets.caller.spoken import Facts
 
-_TIMES = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.TIME, Kind.DAY_AND_TIME, Kind.PART_OF_DAY, Kind.AM_OR_PM})
-_TELL_THE_DAY = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.DAY_AND_TIME})
-_ON_KEYS = frozenset({Kind.PHONE, Kind.DURATION, Kind.DAY, Kind.TIME})
+_TIMES = frozenset(
+    {Kind.DAY, Kind.WEEKDAY, Kind.MONTH, Kind.TIME, Kind.DAY_AND_TIME, Kind.PART_OF_DAY, Kind.AM_OR_PM, Kind.OFFER}
+)
+_TELL_THE_DAY = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.DAY_AND_TIME, Kind.OFFER})
 _AGREEING = frozenset({Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK})
+_ANSWERED_IN_FULL = keyed.KINDS | _TELL_THE_DAY | {Kind.NAME, Kind.FIRST_NAME, Kind.LAST_NAME, Kind.SPELLING}
+"""What a key of a menu cannot tell, unless it stands for a day, a time or a length."""
 _RECOGNISED = 24
-_DATE_ORDER = re.compile(r"\b(month|day)\b.*\b(?:month|day)\b|\b(mm)\W?dd\b|\b(dd)\W?mm\b")
-_KEYS_OF_FULL_DATE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +86,49 @@ class Understanding:
         offered, outside = menu.options(heard), menu.without_menu(heard)
         if self._thinks_again(offered, outside):
             return self._second_thoughts(offered, speech=speech, keypad=keypad)
-        refused = bool(wordings.TAKEN.search(heard))
-        declining = refused or self._is_misspoken(prompt) or self._is_another_time_proposed(outside)
-        option = menu.choose(offered, self.facts, declining=declining, ending=bool(wordings.OVER.search(heard)))
-        if option and keypad:
-            return Reply(keys=option.key)
-        if offered and not speech:
-            return None
-        if keypad and wordings.ANY_KEY.search(heard):
-            return Reply(keys="1")
         kinds = questions.asked(outside)
+        refused = bool(wordings_told.TAKEN.search(heard))
+        declining = refused or self._is_misspoken(prompt) or self._is_another_wish(outside)
+        option = self._option(offered, outside, kinds, declining=declining)
+        if option and keypad and not self._is_beside_the_question(option, kinds, speech=speech):
+            return Reply(keys=option.key)
+        if option and speech and menu.may_be_said(heard):
+            return Reply(speech=menu.word(option.key))
+        if not speech and menu.is_a_question(offered) and not option:
+            return None
         if kinds == (Kind.AGAIN,):
             kinds = self._last
+        if keypad and not kinds and wordings_menu.ANY_KEY.search(heard):
+            return Reply(keys="1")
         if not kinds or (refused and not _TIMES.isdisjoint(kinds)):
             return None
-        return self._answer(kinds, heard, speech=speech, keypad=keypad, most=num_digits, declining=declining)
+        return self._answer(kinds, outside, speech=speech, keypad=keypad, most=num_digits, declining=declining)
+
+    def _option(
+        self, offered: tuple[menu.Option, ...], outside: str, kinds: tuple[Kind, ...], *, declining: bool
+    ) -> menu.Option | None:
+        """The key to press, in the light of what is said beside the menu."""
+        is_unclear = kinds == (Kind.NOT_OURS,) or (kinds == (Kind.READ_BACK,) and not self._is_mine(outside))
+        if menu.is_yes_or_no(offered) and is_unclear and not declining:
+            return None
+        declining = declining or kinds == (Kind.DISAGREE,)
+        option = menu.choose(offered, self.facts, declining=declining, ending=bool(wordings_told.OVER.search(outside)))
+        if option is None and kinds == (Kind.DISAGREE,):
+            option = menu.choose(offered, self.facts, declining=False, ending=False)
+        return option
+
+    def _is_beside_the_question(self, option: menu.Option, kinds: tuple[Kind, ...], *, speech: bool) -> bool:
+        """Whether the key gives no answer to what is asked: "say your name, or press 1 to continue"."""
+        if named.all_are(option.label, self.facts) is not None:
+            return False
+        return not _ANSWERED_IN_FULL.isdisjoint(kinds) if speech else option.key in "*#" and bool(kinds)
 
     def _answer(
         self, kinds: tuple[Kind, ...], heard: str, *, speech: bool, keypad: bool, most: int | None, declining: bool
     ) -> Reply | None:
-        answer = self._on_keys(kinds, heard, most) if keypad and (self.prefers_keys or not speech) else None
+        by_key = keypad and len(kinds) == 1 and (self.prefers_keys or not speech)
+        keys = keyed.keys(kinds[0], heard, self.facts, most) if by_key else None
+        answer = Reply(keys=keys) if keys else None
         if answer is None and speech:
             answer = self._in_words(kinds, heard, declining=declining)
         if answer is not None:
@@ -140,37 +163,22 @@ class Understanding:
         """Whether the application reads back what was no answer."""
         return bool(self.misspoken) and plain(self.misspoken)[:_RECOGNISED] in plain(prompt)
 
-    def _is_another_time_proposed(self, heard: str) -> bool:
-        """Whether yes would book another time than the wanted one, which could not be found again."""
-        times, days = named.times_are(heard, self.facts.start), named.days_are(heard, self.facts.start)
-        if wordings.OTHER_TIME.search(heard):
-            return not (times or days) or not all(times + days)
-        lengths = tuple(length == self.facts.duration_min for length in named.minutes(heard))
-        only_others = any(values and not any(values) for values in (times, days, lengths))
-        return bool(only_others and wordings.PROPOSAL.search(questions.sentences(heard)[-1]))
-
-    def _on_keys(self, kinds: tuple[Kind, ...], heard: str, most: int | None) -> Reply | None:
-        if len(kinds) != 1 or kinds[0] not in _ON_KEYS:
-            return None
-        facts, keys = self.facts, ""
-        if kinds[0] is Kind.PHONE:
-            keys = spoken.number_keys(facts.number, most)
-        elif kinds[0] is Kind.DURATION:
-            keys = str(facts.duration_min)
-        elif kinds[0] is Kind.TIME and wordings.CLOCK_OF_24.search(heard):
-            keys = f"{facts.start:%H%M}"
-        elif kinds[0] is Kind.DAY and (order := _DATE_ORDER.search(heard)):
-            month_first = (order[1] or order[2] or order[3]) in ("month", "mm")
-            keys = f"{facts.start:%m%d}" if month_first else f"{facts.start:%d%m}"
-            keys += f"{facts.start:%Y}" if most == _KEYS_OF_FULL_DATE or "year" in heard else ""
-        return Reply(keys=keys) if keys and (most is None or len(keys) <= most) else None
+    def _is_another_wish(self, heard: str) -> bool:
+        """Whether yes would agree to something else than is wanted; a booking at another time could not be found."""
+        if not wordings_told.OTHER_TIME.search(wordings_told.NOT_MEANT.sub("", heard)):
+            return named.contradicts(heard, self.facts)
+        found = named.mentions(heard, self.facts)
+        names_any = found.weekdays or found.dates or found.times
+        return not names_any or named.contradicts(heard, self.facts, strictly=True)
 
     def _in_words(self, kinds: tuple[Kind, ...], heard: str, *, declining: bool) -> Reply | None:
         said = [self._say(kind, heard, declining=declining) for kind in kinds]
         return Reply(speech=", ".join(filter(None, said))) if all(said) else None
 
-    def _say(self, kind: Kind, heard: str, *, declining: bool) -> str | None:
+    def _say(self, kind: Kind | None, heard: str, *, declining: bool) -> str | None:
         facts, start = self.facts, self.facts.start
+        if kind is Kind.OFFER:
+            kind = self._offered(heard)
         if kind is Kind.TIME and _TELL_THE_DAY.isdisjoint(self._told) and spoken.day(start).lower() not in heard:
             # An application that has not heard the day yet would take the time for today's.
             return spoken.day_and_time(start)
@@ -179,6 +187,7 @@ class Understanding:
         if kind is Kind.READ_BACK:
             return "yes" if self._is_mine(heard) else None
         return {
+            None: None,
             Kind.NAME: facts.name,
             Kind.FIRST_NAME: spoken.part_of_name(facts.name, "first"),
             Kind.LAST_NAME: spoken.part_of_name(facts.name, "last"),
@@ -186,24 +195,36 @@ class Understanding:
             Kind.PHONE: spoken.number(facts.number),
             Kind.DAY: spoken.day(start),
             Kind.WEEKDAY: spoken.DAYS[start.weekday()],
+            Kind.MONTH: spoken.MONTHS[start.month - 1],
             Kind.TIME: spoken.time_of_day(start),
             Kind.DAY_AND_TIME: spoken.day_and_time(start),
             Kind.PART_OF_DAY: spoken.part_of_day(start),
             Kind.AM_OR_PM: spoken.half(start),
             Kind.DURATION: spoken.duration(facts.duration_min),
+            Kind.NEW_OR_KNOWN: "new",
             Kind.PURPOSE: "I would like to book an appointment",
             Kind.AGREE: "yes",
             Kind.DISAGREE: "no",
             Kind.SAY_CONFIRM: "confirm",
         }.get(kind)
 
+    def _offered(self, heard: str) -> Kind | None:
+        """Which kind of thing is to be chosen; None when the wanted one is not among those named."""
+        found = named.mentions(heard, self.facts)
+        days = found.weekdays + found.dates
+        if len(found.times) > 1:
+            return Kind.TIME if any(found.times) and (any(days) or not days) else None
+        return Kind.DAY if any(days) else None
+
     def _is_mine(self, heard: str) -> bool:
+        """Whether the question reads back what the caller told, and nothing else."""
+        question = questions.sentences(heard)[-1]
+        if not wordings.REFERS_BACK.search(question):
+            heard = question
         facts = self.facts
-        return (
-            facts.name.lower() in heard
-            or facts.number[-10:] in re.sub(r"\D", "", heard)
-            or spoken.MONTHS[facts.start.month - 1].lower() in heard
-            or bool(named.all_are(heard, facts.start, facts.duration_min))
+        own = {facts.name.lower(), spoken.MONTHS[facts.start.month - 1].lower()} - {"may"}
+        return not named.contradicts(heard, facts) and (
+            any(word in heard for word in own) or any(map(any, named.mentions(heard, facts).by_kind()))
         )
 
 

@@ -6,6 +6,8 @@ up to 24 characters within a sentence, `^` and `$` for its ends.
 
 import re
 
+from prodtest_assets.caller.spoken import DAYS, MONTHS
+
 
 def wordings(lines: str) -> re.Pattern[str]:
     """Compile lines of wordings into one pattern without groups."""
@@ -19,113 +21,169 @@ def _compiled(line: str) -> str:
     return begins + (f"(?:{spaced[:-1]})\\W*$" if line.endswith("$") else f"(?:{spaced})(?!\\w)")
 
 
-REQUEST = wordings(r"""
-    wh(at|ich|en|o|ose)('s|'d)?
-    how (long|many|much|do you spell|would you like|early|should (i|we)|(may|can|could) (i|we))
+_WE_WILL = r"(?<!we'll )(?<!i'll )(?<!will )(?<!we )"
+_ASKS = "say|speak|state|spell|enter|key in|type|provide|give|leave|record|pick|tell|introduce|dial"
+REQUEST = wordings(rf"""
+    wh(at|ich|en|o|om|ose)('s|'d|'re)?
+    how (long|many|much|do you spell|is ..spelled|would you like|early|should (i|we)|(may|can|could|shall) (i|we))
+    how can you be reached
     why are you
     (tell|give) (me|us)
-    (please|just|now|kindly|to|and|then) (please )?(say|speak|state|spell|enter|key in|type|provide|repeat)
-    (please )?(choose|select|share|pick)|do you have a|is there a (particular|preferred|specific)
-    ^(and )?your .. is\?
-    ^(say|speak|state|spell|enter|key in|type|provide|pick)
-    (may|can|could|might) (i|we) (please )?(have|get|take|ask|know)
+    (please|just|now|kindly|to|and|then) (please )?({_ASKS}|repeat)
+    {_WE_WILL}(choose|select|share|pick)|do you have a|is there a (particular|preferred|specific)
+    ^(and )?your .. (is|was)\?|^(and )?the \w+ (is|will be) for\?
+    (^|(?<=, )|(?<=tone )|(?<=beep )|(?<=keypad )|(?<=phone ))({_ASKS})
+    (begin|start) (with|by)|let (me|us) (have|get|know)
+    (may|can|could|might) (i|we) (please |just |also )?(have|get|take|ask|know|grab)
     (i|we)('ll| will|'d| would)? (just |also |first |next |still )?(like|love)? ?(need|to know|to have|to get)
-    (let's|let us|we) (start|begin) with
     (can|could|would|will) you (please |kindly )?(tell|give|say|spell|state|provide|share|enter|confirm)
+    (would|do) you mind (telling|giving|saying|spelling|stating|sharing)
     (didn't|did not|couldn't|could not) (quite )?(catch|get|hear|understand)
+    (don't|do not) have your
 """)
 """Where a request for information begins."""
 
 NOT_OURS = wordings(r"""
     date of birth|birth ?(day|date)|born|how old|your age|over (18|eighteen)
     e-?mail|address(?! you)|zip|postal|post ?code|insur\w+|credit|debit|card|cvv|payment|pay
-    social security|ssn|passport|licen[cs]e|policy|pin|pass(word|code)|identification
-    allerg\w+|medicat\w+|symptoms?|emergency|gender|vaccinat\w+|time zone
-    (account|member|membership|customer|patient|reference|confirmation|booking|order|room) (number|id|code)
+    social security|ssn|passport|licen[cs]e|policy|pin|pass(word|code)|identification|registration
+    allerg\w+|medicat\w+|symptoms?|emergency|gender|vaccinat\w+|time zone|pain
+    (account|member|membership|customer|patient|reference|confirmation|booking|order|room|case) (number|id|code)
     appointment (number|id|code)
-    (how many|number of) (people|persons|guests|adults|children|of you|seats|attendees)
+    (how many|number of) (people|persons|guests|adults|children|of you|seats|attendees|pets|dogs|cats|cars)
     party (size|of)
     (company|business|middle|maiden|user|pet|dog|cat|provider|branch|nick|street|service)('s)? name
-    name of (the|your) (?!person|patient|customer|caller|client)\w+
-    (?!what|patient|caller|customer|client|person|who)\w+'s (first |last |full )?name
+    name of (the|your) (?!person|patient|customer|caller|client|guest|account holder)\w+
+    (?!what|patient|caller|customer|client|person|guest|who|that|it)\w+'s (first |last |full )?name
     (which|what) (doctor|dentist|provider|stylist|barber|therapist|branch|location|clinic|office|service)
     (which|what) (treatment|language|colou?r|size|model|brand|vehicle|car|pet|breed|state|city|country|year|department)
-    how much (does|do|is|are|would you pay)|how did you hear|what time is it
+    who (is|was) your \w+|make and model
+    how much (does|do|is|are|would you pay)|how did you hear|what time (is it|did|does|do you (open|close))
+    (first|this) (\w+ )?or (the )?(second|other|last|next|that)
+    when (did|does|was|is your)|(first|second) choice|last (visit|appointment|cleaning|check-?up)
 """)
 """What a booking caller does not know, or must not tell."""
 
+ASIDE = wordings(r"""
+    one (more|last) time|(at )?this time( around)?|at a time(?! (that|when|which|you|of))|(at )?any ?time|take your time
+    for your time|in (the mean)?time|on time|during the (day|tone|call)|sometime|at the same time|some time
+    (business|working) days?|have an? (nice|great|good|lovely|wonderful|pleasant) day
+    hours a day|all day|(under|by|in) your name|nam(ed|ing)
+""")
+"""Turns of phrase that mention a day, a time or a name without asking for it."""
+THAT_DAY = wordings(r"((on|for|of) )?(that|the same|this) (day|date)( and time)?")
+"""The day is settled."""
+FULL_NAME = wordings(r"""
+    (first|given)( name)?,? (and|then|and then|&|or|plus) (your |the )?(last|family|second|sur)( ?name)?
+    name and (your )?(surname|last name|family name)
+""")
+
 AGAIN = wordings(r"""
+    ^what (is|was) (it|that)\?
     (can|could|would|will) you (please )?(repeat|say (that|it|this) again)
     please (repeat|try again|say (that|it) again|try that again)
     (once more|one more time|come again|say again)
     ^(i'm )?(sorry,? )?(but )?i (didn't|did not|couldn't|could not) (quite )?(catch|get|hear|understand) (that|you|it)
 """)
 
-SPELLING = wordings(r"spell(ing|ed)?")
-FIRST_NAME = wordings(r"(first|given) name(?! and)")
-LAST_NAME = wordings(r"(?<!first and )(?<!first or )(last|family) name|(?<!name and )surname")
+SPELLING = wordings(r"spell(ing|ed|s)?")
+FIRST_NAME = wordings(r"(first|given) name")
+LAST_NAME = wordings(r"(last|family|second) name|surname")
 NAME = wordings(r"""
-    names?
-    who (am i|are you|do i|may i|should|shall|can i|will be)|who('s| is) (this|that|it|calling|speaking|on the)
+    names?|introduce yourself|(coming|been) in\?
+    whom? (am i|are you|do i|may i|should|shall|can i|will|would you (like|want) the)
+    whom? (have i|are we)|who('s| is) (this|that|it|calling|speaking|coming|visiting|on the)
     who('s| is) the (appointment|booking|visit|reservation|call|caller|patient|customer|client|session|slot)
-    (call|address) you(?! back)
+    (is|will be) for\?|who you are
+    (call|address) you(?! (back|at|on|if|when|about|to|with|for|in))
 """)
 PHONE = wordings(r"""
-    (tele)?phone|mobile|cell|(call|reach) you (back|at|on)
-    (contact|callback|call-back|best|your|ten[- ]digit|10[- ]digit) (\w+ ){0,2}number|number .. area code
-    number (to|where|at which|can|you|should|we)
+    (?<!by )(?<!on your )(?<!using your )(?<!on )(tele)?phone(?!'s)|mobile|cell|(call|reach|text|ring) you (back|at|on)
+    (contact|callback|call-back|best|your|daytime|ten[- ]digit|10[- ]digit) (\w+ ){0,2}number|number .. area code
+    number (to|for|where|at which|can|you|should|shall|do|may|we)|how (can|should|may|do) we (reach|contact) you
+    how can you be reached|way to (reach|contact)|where can we (reach|call)
+    say (the|a|your) number|(reach|contact|get hold of) you\?
 """)
-DURATION = wordings(r"""
+_LENGTH = "(15|20|30|45|60|90|fifteen|thirty|forty[- ]five|sixty)"
+DURATION = wordings(rf"""
     how long|duration|length|number of minutes
     how (many|much) (minutes|time|hours)
-    (minutes?|hour) .. or .. (minutes?|hours?)
-    \d+(, \d+)*,? or (\d+|an hour)
+    (minutes?|hours?|half) .. or .. (minutes?|hours?|more)
+    (short|long|quick|half)(er)? .. or .. (short|long|full)(er)?
+    {_LENGTH}[^.?!]{{0,20}},? or (\d+|an hour|thirty|sixty)(?! ?([ap]m|o'clock|:))
+    {_LENGTH}[^.?!]{{0,20}},? and \w+[- ]minutes?
 """)
-AM_OR_PM = wordings(r"am,? or (in the )?pm|am or is it pm")
+AM_OR_PM = wordings(r"(?<!\d )am,? or (in the |is it )?pm")
 PART_OF_DAY = wordings(r"""
     mornings? .. or .. (afternoons?|evenings?)
     part of the day
 """)
 WEEKDAY = wordings(r"day of the week|weekday")
+MONTH = wordings(r"(which|what|enter the|say the|digits? for the|number of the) month")
 DAY_AND_TIME = wordings(r"""
-    (day|date)s? .. (and|or) .. times?
-    (day|date), time
+    (day|date)s? (\w+ ){0,3}(and|or|with|plus|followed by) (\w+ ){0,3}(times?|hour)
+    (day|date), (\w+ ){0,2}time
     times? .. and .. (day|date)
-    when (would|do|can|could|should|shall|will) (you|we|i)|when you('d| would| want| like)
-    when (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
+    when (would|do|can|could|should|shall|will|might|were|may) (you|we|i|be|it|that|suits?)|when (you )?(suits?)
+    when you('d| would| want| like)|when(ever)? (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
+    when's (good|best|it|convenient)
     when$
-    (what|which|time) slot|appointment time|availabilit(y|ies)
+    (what|which|time|appointment|preferred|your) slot|(?<!your )appointment time|preferred appointment time
+    availabilit(y|ies)|what (works|suits)|slot .. (you|prefer)
 """)
-DAY = wordings(r"""
-    (what|which|preferred|desired|(?<!of )the|a|appointment|start|best) (day|date)
-    (day|date) (would|works?|suits?|do|for|you|is|shall|should)
-    (?<!of )(?<!of the )(day|date) ?(please)?$
-    (month and (the )?day|day and (the )?month)
+_DAY_WORD = "(day|date)"
+DAY = wordings(rf"""
+    (what|which|preferred|desired|particular|specific|certain|(?<!of )the|a|appointment|start|best|good) {_DAY_WORD}
+    {_DAY_WORD} (would|works?|suits?|do|for|you|is|shall|should|(of|for) your)
+    (?<!of )(?<!of the ){_DAY_WORD} ?(please)?$
+    month and (the |a )?(two[- ]digit )?day|day and (the )?month|month followed by .. day|day of the month
+    (what|which|the) (?!times?)(\w+ ){1, 2}day (would|do|should|can|shall|suits|works)
 """)
 TIME = wordings(r"""
-    (what|which|the|a) (other |start |starting |preferred |desired |best |exact )?(time|hour)(?! zone)
-    (preferred|desired|appointment|start|starting|best|exact) time
-    (?<!much )times? (would|works?|suits?|do|for|you|is|shall|should|on)
-    time ?(please)?$
+    (what|which|the|a) (other |start |starting |preferred |desired |best |exact |good )?(time|hour)(?! zone)
+    (preferred|desired|particular|specific|appointment|start|starting|best|exact) (time|hour)
+    (?<!much )(?<!of )times? (would|works?|suits?|do|for|you|is|shall|should|on)
+    (?<!of )time ?(please)?$
     times? of (the )?day|how early|o'clock
 """)
 PURPOSE = wordings(r"""
-    reason|purpose|what brings you|why (are you|you('re| are)) calling|what (are you|is this) (calling|call)
-    how (can|may|could) (i|we) (help|assist|be of)
-    what can (i|we) do for you|what would you like to do|how would you like to proceed
+    (reason|purpose)(?! for (your|the|this) (visit|appointment))|what brings you|why (are you|you('re| are)) calling
+    what (are you|is this) (calling|call)|what (is|are) (this|you) (regarding|about)
+    how (can|may|could|shall|should) (i|we) (help|assist|be of|direct)
+    what can (i|we) (do for|help)|what would you like to do|how would you like to proceed
     what do you (need|want)( to do)?$
+    what (would you like|you need|you'd like)( today| help with| to do)?$
     (book|schedule|make|reserve|new) .. or .. (cancel|reschedule|change|modify|check|manage|existing)( one)?
+    say (book|schedule|appointments?|new appointment)
 """)
 
-PURPOSE_CHOICE = wordings(r"""
-    (book|schedule|make|reserve|new)[^.?!]{0,80} or [^.?!]{0,40}(cancel|reschedule|change|modify|check|manage|existing)
+_BOOKING = "(book|booking|schedule|scheduling|make|reserve|new)"
+PURPOSE_CHOICE = wordings(rf"""
+    {_BOOKING}[^.?!]{{0,80}} or [^.?!]{{0,40}}(cancel|reschedule|chang)\w*
+    {_BOOKING}[^.?!]{{0,80}} or [^.?!]{{0,40}}(modify|check|manage|existing|operator)
+""")
+NEW_OR_KNOWN = wordings(r"""
+    new (\w+ )?or (an? )?(returning|(existing|current|established) (patient|customer|client|caller|member))
+    (returning|existing|current|established) (\w+ )?or (an? )?new (patient|customer|client|caller|member)
 """)
 OPEN_QUESTION = wordings(r"""
-    ^(\w+,? ){0,3}(what|which|where|when|who|whose|why|how)(?! about)('s|'d)?
+    ^(?!is |was )(\w+,? ){0,3}(what|which|where|when|who|whom|whose|why|how)(?! about)('s|'d)?
 """)
-SAYS_YES_OR_NO = wordings(r"(say|answer|reply|respond)( with)? \W?(either \W?)?yes|yes or no")
-ANYTHING_ELSE = wordings(r"(any|some)thing else|what else")
-CONFIRM_THIS = wordings(r"^(please|kindly|now|and|so)?,? ?confirm")
+WHICH_ONE = wordings(
+    r"which( one| of (these|those|them)| time| slot| day)?( would| do| works?| suits?| is| sounds?| of these| should)"
+)
+"""Asks for one of the things just named."""
+_VALUE = rf"(\d{{1,2}}(:\d\d)? ?[ap]m|{'|'.join(DAYS)}|noon|o'clock|today|tomorrow|({'|'.join(MONTHS)}) \d+)".lower()
+OFFER = wordings(rf"{_VALUE}[^.?!]{{0,60}} or [^.?!]{{0,30}}{_VALUE}")
+OFFERED_LIST = wordings(rf"{_VALUE}[^.?!]{{0,60}} and [^.?!]{{0,20}}{_VALUE}")
+"""Days or times to choose from."""
+SAYS_YES_OR_NO = wordings(r"(say|saying|answer|reply|respond)( with)? \W?(either \W?)?yes|yes,? or no")
+OTHERWISE = wordings(r"^(otherwise|if (not|it is not|it's not|it isn't|that is not|this is not|incorrect|wrong))")
+ANYTHING_ELSE = wordings(
+    r"(any|some)thing (else|further)|what else|(other|any) questions|special (requests?|requirements?|needs)"
+)
+CONFIRM_THIS = wordings(r"^(please|kindly|now|and|so)?,? ?confirm(?!\?)")
+GOES_AHEAD = wordings(r"go ahead|proceed|continue|finali[sz]e|(book|reserve|schedule) (it|that|this)")
 SAYS_CONFIRM = wordings(r"say \W?confirm|confirm\W? or \W?(cancel|change)")
 _AUX = "(is|are|am|was|do|does|did|shall|should|would|will|can|could|may|have|has)(n't)?"
 _SUBJECT = "(i|we|you|it|that|this|there|your|the|my|everything|all|these|those|any)"
@@ -133,68 +191,49 @@ AUXILIARY = wordings(rf"""
     ^{_AUX} [^?]*\?$
     (^|and|so|then|now|or|but|well|ok|okay|great|thanks|sorry|(?<=[,;:])) ?{_AUX} {_SUBJECT}
 """)
-TAG = wordings(r"(right|correct|ok|okay|alright|all right|yes|agreed|is(n't)? (that|it|this))\W*\?$")
-STATEMENT = wordings(r"is|are|was|have|has|got|thanks?|noted|set|booked|i'll|we'll")
+TAG = wordings(
+    r"(right|correct|ok|okay|alright|all right|yes|agreed|good|ready|confirm|confirmed|is(n't)? (that|it|this))\W*\?$"
+)
+STATEMENT = wordings(
+    r"is|are|was|have|has|got|thanks?|noted|set|booked|i'll|we'll|let me (?!have|know|get)\w+|one moment|hold"
+)
 """Words by which a short sentence without a verb of asking tells something."""
 
 ANSWER_NO = wordings(r"""
-    (another|second|different|other) (appointment|booking|time|day|slot|date|call)
-    chang\w+|cancel\w*|start over|resched\w*|wrong|incorrect|repeat|hear .. again
-    remind\w*|text message|sms|(speak|talk) (to|with)|operator|receptionist|wait(ing)? ?list|newsletter
-    (been|visited|come|booked|called) (\w+ )?(us |here |with us )?before|existing|returning
-    add (a |any )?notes?|leave a message|more time
+    another|any other|to hear|directions|rate|coupon|voucher|discount|member(ship)?
+    (another|second|different|other) (appointment|booking|time|day|slot|date|call|visit)
+    (book|make|schedule) another|follow-?up
+    chang\w+|cancel\w*|start over|resched\w*|wrong|incorrect|repeat|hear ..(again|options)
+    remind\w*|text message|sms|(speak|talk) (to|with)|operator|receptionist|wait(ing)? ?list|newsletter|marketing
+    (loyalty|rewards?|program(me)?|survey|feedback)|(hear|need|have|know|add|ask) (\w+ ){0,2}(more|further|extra|else)
+    (been|visited|come|booked|called) (\w+ )?(us |here |with us |to .. )?before
+    existing|returning|(do|have|are) you already
+    do you have an? (appointment|booking|reservation|account)
+    add (an?|any|some|anything|something)|leave a message
+    (text|email|send you) .. (confirmation|reminder)|confirmation by
 """)
 ANSWER_YES = wordings(r"""
-    correct|right|confirm\w*|agree|consent|go ahead|proceed|continue|finali[sz]e|ready|happy with
+    correct|right|accurate|confirm\w*|agree|accept|consent|go ahead|proceed|continue|finali[sz]e|ready|happy with
     (book|schedule|reserve|save|make|set|put|lock) (it|this|that|you|your|the|an?|me)
-    (looks?|sounds?|is (that|this|it|everything)) (good|right|ok|okay|fine|you|alright|all right)
-    (ok|okay|fine|alright|all right|good) (with|for) you|suits?
+    (take|grab|keep|want|hold) (it|this|that)|(take|keep|hold) (your|the) (appointment|booking|slot|time)
+    is (that|this) what you
+    (complete|finish|submit|place|secure) (it|this|that|the|your)
+    (looks?|sounds?|is (that|this|it|everything|now)) (\w+ )?(good|right|ok|okay|fine|you|alright|all right)
+    (ok|okay|fine|alright|all right|good) (with|for|to|if) (you|book)|suits?|time (ok|okay|alright|fine)
     works?( for you)?$
     did you say|did i (hear|get|understand|catch|spell|have)|have i (got|understood|spelled)|do i have
+    (to|you) book|(like|want|need|about|make|this) an? (new )?(appointment|booking)
+    help you book|find you a|(shall|should|can) we (start|begin)
     new (patient|customer|client|caller)|first (time|visit)|calling (from|to (book|schedule|make))
-    best number|reach you (at|on)
+    best number|reach you (at|on)|be all
+    is (that|this) (all|everything)$
     is (that|it|this)$
+    ^(is )?(all|everything) good
 """)
 READ_BACK_IS_RIGHT = wordings(r"(is|are) (that|this|it|everything|these) (all )?(correct|right)")
-
-TAKEN = wordings(r"""
-    (time|slot|one|day|date|am|pm|\d|that|it)('s| is| was| has)( already| just| unfortunately)? (been )?taken
-    (not|isn't|no longer|aren't) (available|free|open)|unavailable|(fully|double|already|all) booked
-    (not|isn't) (possible|an option)
-    already (have|got) an? (appointment|booking)|already (been )?(reserved|taken)|conflicts?|clash\w*
-    (can't|cannot|can not|unable to|couldn't) (book|offer|schedule|do|make) (that|this|it|you|the|an?)
-    outside (of )?(our |the )?(business |office |opening |working )?hours|closed (then|on that|at that)
+THAT_IS_ALL = wordings(r"(is|was|will) (that|this) (be )?(all|everything)")
+REFERS_BACK = wordings(r"""
+    that|this|it|these|those|everything|all|details|information
+    correct|right|okay|ok|good|fine|yes|confirm|ready|i|me
 """)
-"""The wanted time is refused."""
-OTHER_TIME = wordings(r"""
-    instead|(next|first) (available|free|open)|earliest|nearest|closest|alternatives?|(how|what) about
-    (can|could) (i |we )?offer|(another|different|other) (time|slot|day|date|one)
-""")
-"""Another time is proposed, unless it is the wanted one that is named."""
-PROPOSAL = wordings(r"""
-    works?|suits?|ok|okay|fine|make it|shall we say|(would|do) you (like|want|prefer|take)|(would|could) you (come|make)
-""")
-"""A time is proposed."""
-OVER = wordings(r"anything else|all set|is booked|been booked|another appointment")
-
-ANY_KEY = wordings(r"any key")
-CLOCK_OF_24 = wordings(r"24|twenty[- ]four|military")
-
-LEADS_AWAY = wordings(r"""
-    cancel\w*|call(ing)? off|delete|another|different|other|start over|change|redo|re-?enter|try again
-    resched\w*|modify|edit|no|not|wrong|incorrect|repeat|again|operator|representative|receptionist|someone
-    agent|staff|speak|talk|directions?|(opening|our) hours|location|check|existing|manage|main menu|go back
-    previous|billing
-""")
-"""Menu entries that a caller with a booking in mind does not take."""
-AFFIRMS = wordings(r"""
-    yes|yeah|correct|right|confirm\w*|accept|agree|proceed|continue|go ahead|keep|save|okay|ok|finali[sz]e
-""")
-BOOKS = wordings(r"book\w*|appointments?|schedul\w+|reserv\w+|make an?|new (patient|customer|client)")
-ENGLISH = wordings(r"english")
-CHANGES = wordings(r"""
-    no|chang\w+|another|different|other (time|day|date)|choose again|re-?enter|start over|wrong|incorrect
-""")
-"""Menu entries by which a caller takes back what they said."""
-DECLINES = wordings(r"no|decline|refuse|hang up|end|finish\w*|exit|goodbye|nothing|done")
-ENDS = wordings(r"no|hang up|end|finish\w*|exit|goodbye|nothing else|done")
+"""A question that points at what was said before it."""

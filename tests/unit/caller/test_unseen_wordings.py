@@ -215,11 +215,11 @@ KEYED: dict[str | None, list[str]] = {
         "Press 1 for 2 o'clock, 2 for 3 o'clock.",
         "Press 1 for November 23, 2 for November 24.",
         "Para español, oprima el dos. For English, press 1.",
+        "Main menu. One, book a visit. Two, cancel. Three, talk to staff. Please enter your choice.",
+        "For the 23rd press 1, for the 24th press 2.",
     ],
     None: [
-        "Main menu. One, book a visit. Two, cancel. Three, talk to staff. Please enter your choice.",
         "Press 0 for an operator.",
-        "For the 23rd press 1, for the 24th press 2.",
     ],
     "2": [
         "Press 1 for sales, 2 for appointments, 3 for support.",

@@ -1,0 +1,57 @@
+"""What a caller keys in where an application asks for digits."""
+
+import re
+from datetime import datetime
+
+from prodtest_assets.caller import spoken, wordings_menu
+from prodtest_assets.caller.questions import Kind
+from prodtest_assets.caller.spoken import Facts
+
+KINDS = frozenset({Kind.PHONE, Kind.DURATION, Kind.DAY, Kind.MONTH, Kind.TIME})
+"""What can be keyed in."""
+_KEYS_OF_FULL_DATE = 8
+_PARTS = {"month": "%m", "mm": "%m", "day": "%d", "dd": "%d", "year": "%Y", "yyyy": "%Y"}
+_FORMAT = re.compile(r"\b(?:mm|dd|yyyy)(?:\W?(?:mm|dd|yyyy))+\b")
+_PART = re.compile(r"(mm|dd|yyyy|month|day|year)(?: of the month)?")
+_DAY_OF_MONTH = re.compile(r"day of the month|digits?|\b31\b")
+_NAME_OF_CLOCK = re.compile(r"\b(?:24|twenty[- ]four|12|twelve)[- ]hours?\b")
+
+
+def keys(kind: Kind, heard: str, facts: Facts, most: int | None) -> str | None:
+    """The keys that answer a question; None when it is not clear which.
+
+    Args:
+        kind: what is asked.
+        heard: in which words, as `questions.sentences` gives them, joined.
+        facts: what the caller knows.
+        most: how many keys the application takes; None for any number.
+    """
+    digits = {
+        Kind.PHONE: spoken.number_keys(facts.number, most),
+        Kind.DURATION: str(facts.duration_min),
+        Kind.DAY: _date(heard, facts.start, most),
+        Kind.MONTH: f"{facts.start:%m}",
+        Kind.TIME: _time(heard, facts.start),
+    }.get(kind, "")
+    return digits if digits and (most is None or len(digits) <= most) else None
+
+
+def _date(heard: str, start: datetime, most: int | None) -> str:
+    """The parts of the date in the order in which they are asked."""
+    written = _FORMAT.search(heard)
+    parts = list(dict.fromkeys(_PARTS[part] for part in _PART.findall(written[0] if written else heard)))
+    if parts == ["%d"]:
+        return f"{start:%d}" if _DAY_OF_MONTH.search(heard) else ""
+    if not {"%d", "%m"} <= set(parts):
+        return ""
+    if most == _KEYS_OF_FULL_DATE and "%Y" not in parts:
+        parts.append("%Y")
+    return start.strftime("".join(parts))
+
+
+def _time(heard: str, start: datetime) -> str:
+    asked = _NAME_OF_CLOCK.sub("", heard)
+    is_hour = "hour" in asked and not re.search("minute|time", asked)
+    if wordings_menu.CLOCK_OF_24.search(heard):
+        return f"{start:%H}" if is_hour else f"{start:%H%M}"
+    return str(start.hour % 12 or 12) if is_hour and "to 12" in heard else ""
