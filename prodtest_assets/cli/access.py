@@ -7,9 +7,10 @@ from datetime import timedelta
 from prodtest_assets.cli.output import say_statement
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import Settings, load_settings
-from prodtest_assets.testdata.connection import Database, normalize_url, open_database
+from prodtest_assets.testdata.connection import Database, normalize_url, open_database, repeated_url
 from prodtest_assets.testdata.guard import WriteRules
 from prodtest_assets.testdata.identity import ReservedNumbers
+from prodtest_assets.testdata.usage import Usage
 
 
 def settings_for(*, db_url: str | None = None, allow_database: str | None = None) -> Settings:
@@ -66,6 +67,16 @@ def write_rules(settings: Settings) -> WriteRules:
         allow_database=settings.allow_database,
         expected_system_id=settings.expected_system_id,
     )
+
+
+def usage(settings: Settings, db_url: str | None, older_than: float | None) -> Usage:
+    """How a command that is recommended names the rows of this one.
+
+    Args:
+        db_url: from the command line.
+        older_than: hours from the command line.
+    """
+    return Usage(repeated_url(db_url) if db_url else None, older_than, settings.max_delete)
 
 
 def retention(settings: Settings, older_than: float | None) -> timedelta:

@@ -1,15 +1,27 @@
 """`prodtest count`: how many test appointments there are."""
 
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 import click
 
 from prodtest_assets.cli import options
 from prodtest_assets.cli.output import counted, instant, show, show_json
 from prodtest_assets.testdata.models import Snapshot
 
+if TYPE_CHECKING:
+    from prodtest_assets.testdata.connection import Database
+
 
 @click.command()
 @options.db_url
-@options.older_than
+@click.option(
+    "--older-than",
+    type=options.HOURS,
+    callback=options.is_a_number,
+    metavar="HOURS",
+    help="Count only rows older than this, and call these stale.",
+)
 @options.active_only
 @options.show_sql
 @options.as_json
@@ -22,20 +34,30 @@ def count(db_url: str | None, older_than: float | None, active_only: bool, show_
     age = retention(settings, older_than)
     with booking_database(settings, show_sql=show_sql) as database:
         snapshot = take_snapshot(database, retention=age)
+        if older_than is None:
+            number = snapshot.active if active_only else snapshot.total
+        else:
+            number = _older(database, age, active_only)
     hours = age.total_seconds() / 3600
     if as_json:
-        show_json(_document(snapshot, hours, active_only))
+        show_json(_document(snapshot, number, hours))
     else:
-        _print(snapshot, hours, active_only)
+        kind = f"{'active ' if active_only else ''}test appointment"
+        than = "" if older_than is None else f" older than {hours:g} h"
+        show(f"{counted(number, kind)}{than} in {snapshot.database}")
+        _print(snapshot, hours)
 
 
-def _number(snapshot: Snapshot, active_only: bool) -> int:
-    return snapshot.active if active_only else snapshot.total
+def _older(database: "Database", age: timedelta, active_only: bool) -> int:
+    """How many rows `prodtest list` would list."""
+    from prodtest_assets.testdata.listing import list_test_rows
+
+    return list_test_rows(database, retention=age, older_than=age, active_only=active_only, limit=1).total
 
 
-def _document(snapshot: Snapshot, hours: float, active_only: bool) -> dict[str, object]:
+def _document(snapshot: Snapshot, number: int, hours: float) -> dict[str, object]:
     return {
-        "count": _number(snapshot, active_only),
+        "count": number,
         "database": snapshot.database,
         "timestamp": snapshot.taken_at.isoformat(),
         "total_test_appointments": snapshot.total,
@@ -56,9 +78,7 @@ def _document(snapshot: Snapshot, hours: float, active_only: bool) -> dict[str, 
     }
 
 
-def _print(snapshot: Snapshot, hours: float, active_only: bool) -> None:
-    kind = "active test appointment" if active_only else "test appointment"
-    show(f"{counted(_number(snapshot, active_only), kind)} in {snapshot.database}")
+def _print(snapshot: Snapshot, hours: float) -> None:
     show(f"  {snapshot.active:,} active, {snapshot.cancelled:,} cancelled, {counted(snapshot.test_users, 'test user')}")
     stale = snapshot.stale
     show(

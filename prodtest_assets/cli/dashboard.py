@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from prodtest_assets.cli import options
-from prodtest_assets.cli.access import booking_database, retention, settings_for
+from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
 from prodtest_assets.cli.interruption import Terminated, orderly_end
 from prodtest_assets.cli.keys import keys
-from prodtest_assets.cli.output import show
+from prodtest_assets.cli.output import show, show_json
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.report_facts import volume_history
 from prodtest_assets.testdata.report_models import VolumePoint
 from prodtest_assets.testdata.snapshot import take_snapshot
+from prodtest_assets.testdata.usage import Usage
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,12 +42,22 @@ _REFRESH, _QUIT, _END_OF_INPUT = "r", "q", "\x04"
     show_default=True,
     help="How long a view stands before it is drawn anew.",
 )
-def dashboard(db_url: str | None, older_than: float | None, refresh_interval: float) -> None:
-    """Watch the test data live: r refreshes, q quits. In a pipe it prints once and ends."""
+@options.show_sql
+@options.as_json
+def dashboard(
+    db_url: str | None, older_than: float | None, refresh_interval: float, show_sql: bool, as_json: bool
+) -> None:
+    """Watch the test data live: r refreshes, q quits. In a pipe, and as JSON, it prints once and ends."""
     settings = settings_for(db_url=db_url)
-    screen = _Screen(settings, retention(settings, older_than), refresh_interval)
+    named = usage(settings, db_url, older_than)
+    screen = _Screen(settings, retention(settings, older_than), named, refresh_interval, show_sql=show_sql)
     # What is wrong from the start is an error; what goes wrong later is shown.
     screen.look()
+    if as_json:
+        from prodtest_assets.reports.document import snapshot_document
+
+        show_json(snapshot_document(screen.shown.snapshot))
+        return
     if not sys.stdout.isatty():
         from prodtest_assets.reports.terminal import as_text, dashboard_view
 
@@ -70,8 +81,11 @@ class _Shown:
 
 
 class _Screen:
-    def __init__(self, settings: Settings, retention: timedelta, interval: float) -> None:
-        self._settings, self._retention, self._interval = settings, retention, interval
+    def __init__(
+        self, settings: Settings, retention: timedelta, usage: Usage, interval: float, *, show_sql: bool
+    ) -> None:
+        self._settings, self._retention, self._usage, self._interval = settings, retention, usage, interval
+        self._show_sql = show_sql
         self._problem: str | None = None
         self.shown: _Shown
 
@@ -81,8 +95,8 @@ class _Screen:
         Raises:
             ConfigurationError, Unreachable: as every command that reads.
         """
-        with booking_database(self._settings) as database:
-            snapshot = take_snapshot(database, retention=self._retention)
+        with booking_database(self._settings, show_sql=self._show_sql) as database:
+            snapshot = take_snapshot(database, retention=self._retention, usage=self._usage)
             self.shown = _Shown(snapshot, volume_history(database))
 
     def watch(self) -> None:

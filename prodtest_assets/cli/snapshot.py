@@ -9,15 +9,18 @@ from prodtest_assets.cli.output import show, show_json
 @click.command()
 @options.db_url
 @options.older_than
+@options.show_sql
 @options.as_json
-def snapshot(db_url: str | None, older_than: float | None, as_json: bool) -> None:
+def snapshot(db_url: str | None, older_than: float | None, show_sql: bool, as_json: bool) -> None:
     """How much test data there is, how old and how big it is, and how fast it grows."""
-    from prodtest_assets.cli.access import booking_database, retention, settings_for
+    from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)
-    with booking_database(settings) as database:
-        taken = take_snapshot(database, retention=retention(settings, older_than))
+    with booking_database(settings, show_sql=show_sql) as database:
+        taken = take_snapshot(
+            database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
+        )
     if as_json:
         from prodtest_assets.reports.document import snapshot_document
 

@@ -16,12 +16,14 @@ _SHOWN = ("timestamp", "database", "status", "summary", "age_distribution", "tim
 @options.as_json
 def summary(db_url: str | None, older_than: float | None, show_sql: bool, as_json: bool) -> None:
     """How much test data there is, how old it is, and whether a cleanup is due."""
-    from prodtest_assets.cli.access import booking_database, retention, settings_for
+    from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)
     with booking_database(settings, show_sql=show_sql) as database:
-        snapshot = take_snapshot(database, retention=retention(settings, older_than))
+        snapshot = take_snapshot(
+            database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
+        )
     if as_json:
         show_json(_document(snapshot))
     else:
@@ -31,18 +33,8 @@ def summary(db_url: str | None, older_than: float | None, show_sql: bool, as_jso
 def _document(snapshot: Snapshot) -> dict[str, object]:
     from prodtest_assets.reports.document import snapshot_document
 
-    shown = (
-        "timestamp",
-        "database",
-        "status",
-        "summary",
-        "age_distribution",
-        "time_range",
-        "alerts",
-        "recommendations",
-    )
     whole = snapshot_document(snapshot)
-    return {key: whole[key] for key in shown}
+    return {key: whole[key] for key in _SHOWN}
 
 
 def _print(snapshot: Snapshot) -> None:

@@ -21,13 +21,15 @@ def verify(db_url: str | None, older_than: float | None, strict: bool, show_sql:
 
     Rows on hold and rows whose owner is in doubt are no failure.
     """
-    from prodtest_assets.cli.access import booking_database, retention, settings_for
+    from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
     from prodtest_assets.testdata.checks import checks_of
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)
     with booking_database(settings, show_sql=show_sql) as database:
-        snapshot = take_snapshot(database, retention=retention(settings, older_than))
+        snapshot = take_snapshot(
+            database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
+        )
     checks = checks_of(snapshot)
     if as_json:
         from prodtest_assets.reports.document import verification_document

@@ -1,20 +1,19 @@
 """`prodtest watch`: looks at the test data again and again, and tells when a threshold is crossed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
 from prodtest_assets.alerts.channels import channels
 from prodtest_assets.alerts.watching import DATABASE, Watch, stands
 from prodtest_assets.cli import options
-from prodtest_assets.cli.access import booking_database, database_url, retention, settings_for
+from prodtest_assets.cli.access import booking_database, database_url, retention, settings_for, usage
 from prodtest_assets.cli.interruption import Terminated, orderly_end
 from prodtest_assets.cli.output import counted, instant, say, show, show_json, wait_for_reader
 from prodtest_assets.errors import CheckFailed, ProdtestError, Unreachable
-from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.advice import MANY_ROWS, alerts_by_topic
 from prodtest_assets.testdata.alert_ledger import place_of
 from prodtest_assets.testdata.models import Alert, Snapshot
@@ -44,6 +43,7 @@ _LONGEST_SECONDS = 24 * 3600
     help="How long to wait between two looks.",
 )
 @click.option("--once", is_flag=True, help="Look once, and exit with 1 when anything is at warning or above.")
+@options.show_sql
 @options.as_json
 def watch(
     db_url: str | None,
@@ -51,6 +51,7 @@ def watch(
     alert_threshold: int,
     check_interval: float,
     once: bool,
+    show_sql: bool,
     as_json: bool,
 ) -> None:
     """Look again and again, and tell PRODTEST_ALERT_URLS when a level changes.
@@ -60,7 +61,15 @@ def watch(
     settings = settings_for(db_url=db_url)
     ways = channels(url.get_secret_value() for url in settings.alert_urls)
     target = place_of(database_url(settings), settings.target)
-    session = _Session(settings, retention(settings, older_than), alert_threshold, Watch(target, ways))
+
+    def take() -> Snapshot:
+        """The connection is not kept: the next look may be a day away."""
+        with booking_database(settings, show_sql=show_sql) as database:
+            return take_snapshot(
+                database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
+            )
+
+    session = _Session(take, alert_threshold, Watch(target, ways))
     try:
         with orderly_end():
             if once:
@@ -74,8 +83,8 @@ def watch(
 
 
 class _Session:
-    def __init__(self, settings: Settings, retention: timedelta, threshold: int, watch: Watch) -> None:
-        self._settings, self._retention, self._threshold, self._watch = settings, retention, threshold, watch
+    def __init__(self, take: Callable[[], Snapshot], threshold: int, watch: Watch) -> None:
+        self._take, self._threshold, self._watch = take, threshold, watch
 
     def look_once(self, as_json: bool) -> None:
         """Look, tell, and end with what stands.
@@ -117,11 +126,6 @@ class _Session:
             is_first = False
             if not (show(line) and wait_for_reader(interval)):
                 return
-
-    def _take(self) -> Snapshot:
-        """The connection is not kept: the next look may be a day away."""
-        with booking_database(self._settings) as database:
-            return take_snapshot(database, retention=self._retention)
 
     def _seen(self, snapshot: Snapshot) -> Mapping[str, Alert]:
         alerts = alerts_by_topic(snapshot, many_rows=self._threshold)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from prodtest_assets.testdata.advice import CLEAN_UP, silent_sensors
+from prodtest_assets.testdata.advice import cleanup_command, silent_sensors
 from prodtest_assets.testdata.models import Snapshot
 
 
@@ -31,15 +31,15 @@ class Check:
 
 def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
     """What should be none, judged as the asset checks judge it. Held rows and suspects are no failure."""
-    residue = snapshot.residue
+    residue, clean_up = snapshot.residue, cleanup_command(snapshot)
     silent = silent_sensors(snapshot.sensors, snapshot.taken_at)
     names = f" ({', '.join(silent)})" if silent else ""
     return (
-        Check("no_stale_test_rows", snapshot.stale.eligible, "stale test rows that may go", CLEAN_UP),
-        Check("no_orphaned_test_users", residue.orphaned, "test users without an appointment", CLEAN_UP),
-        Check("no_unmarked_test_rows", residue.unmarked, "rows of test calls without their mark", CLEAN_UP),
+        Check("no_stale_test_rows", snapshot.stale.eligible, "stale test rows that may go", clean_up),
+        Check("no_orphaned_test_users", residue.orphaned, "test users without an appointment", clean_up),
+        Check("no_unmarked_test_rows", residue.unmarked, "rows of test calls without their mark", clean_up),
         Check(
-            "no_orphaned_calendar_events", snapshot.pending_events, "calendar events of removed appointments", CLEAN_UP
+            "no_orphaned_calendar_events", snapshot.pending_events, "calendar events of removed appointments", clean_up
         ),
         Check(
             "sensors_are_alive",

@@ -73,6 +73,16 @@ def masked_url(url: str) -> str:
     return urlunsplit((parts.scheme, f"{user}{parts.hostname or ''}{port}", parts.path, "", ""))
 
 
+def repeated_url(url: str) -> str:
+    """`url` with every password in it masked, for a command that is to mean the same database.
+
+    Raises:
+        ConfigurationError: it is no PostgreSQL URL.
+    """
+    without = re.sub(r"^(postgresql://[^/?@:]*):[^/?@]+@", r"\1:***@", normalize_url(url))
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", without)
+
+
 @dataclass(slots=True)
 class Database:
     """An open connection and what is known about the database behind it.

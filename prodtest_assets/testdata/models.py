@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from prodtest_assets.testdata.usage import Usage
+
 AGE_BUCKETS = (
     "< 1 hour",
     "1-6 hours",
@@ -138,6 +140,7 @@ class Snapshot:
         pending_events: calendar events of archived rows that nobody has seen gone.
         sensors: when each sensor that has ever run had its last heartbeat.
         undelivered_alerts: messages that some channel has not taken for half an hour.
+        usage: what a recommended command needs to mean the same rows.
     """
 
     database: str
@@ -160,6 +163,7 @@ class Snapshot:
     recommendations: tuple[str, ...] = ()
     sensors: Mapping[str, datetime] = field(default_factory=dict)
     undelivered_alerts: int = 0
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def created_last_hour(self) -> int:

@@ -26,25 +26,29 @@ from prodtest_assets.testdata.report_models import (
     VolumePoint,
 )
 from prodtest_assets.testdata.snapshot import stored_snapshots, take_snapshot
+from prodtest_assets.testdata.usage import Usage
 
 _RUNS, _CALLS, _CLEANUPS = 10, 100, 20
 _POINTS = 400
 _CHECKED_SNAPSHOTS = 30
 
 
-def read_report_facts(database: Database, *, retention: timedelta, run_id: UUID | None = None) -> ReportFacts:
+def read_report_facts(
+    database: Database, *, retention: timedelta, run_id: UUID | None = None, usage: Usage | None = None
+) -> ReportFacts:
     """Take a snapshot, and gather what happened before it.
 
     Args:
         database: only read; without schema `prodtest` there is no past.
         retention: older test rows are stale.
         run_id: the run whose own rows count as residue.
+        usage: as for `take_snapshot`.
 
     Raises:
         ConfigurationError: the application's tables lack a migration.
         Unreachable: the connection was lost.
     """
-    snapshot = take_snapshot(database, retention=retention, run_id=run_id)
+    snapshot = take_snapshot(database, retention=retention, run_id=run_id, usage=usage)
     stored = _readable(stored_snapshots(database, limit=_CHECKED_SNAPSHOTS))
     if not database.has_schema:
         return ReportFacts(snapshot, None, (), (), 0, (), (), _checks([snapshot]))

@@ -22,17 +22,21 @@ from prodtest_assets.testdata.models import (
     Staleness,
     Storage,
 )
+from prodtest_assets.testdata.usage import Usage
 
 _AGE_COLUMNS = ("under_1", "under_6", "under_12", "under_24", "under_48", "under_72", "over_72")
 
 
-def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | None = None) -> Snapshot:
+def take_snapshot(
+    database: Database, *, retention: timedelta, run_id: UUID | None = None, usage: Usage | None = None
+) -> Snapshot:
     """Count and measure the test data, in two statements, and see which sensors are alive.
 
     Args:
         database: only read; schema `prodtest` need not stand there.
         retention: older test rows are stale, by the database's clock.
         run_id: the run whose own rows count as residue; None for none.
+        usage: how the commands that are recommended name the same rows; those of the settings by default.
 
     Raises:
         ConfigurationError: the application's tables lack a migration.
@@ -70,6 +74,7 @@ def take_snapshot(database: Database, *, retention: timedelta, run_id: UUID | No
         storage=_storage(storage),
         sensors=sensors,
         undelivered_alerts=undelivered,
+        usage=usage or Usage(),
     )
     return replace(snapshot, alerts=alerts_for(snapshot), recommendations=recommendations_for(snapshot))
 

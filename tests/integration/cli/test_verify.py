@@ -116,10 +116,10 @@ def test_a_summary_is_short_and_recommends_a_cleanup_when_one_helps(world: Booki
     assert "Test Appointments" in calm.out
     assert "Cleanup recommended: no" in calm.out
     world.book(age=TWO_DAYS)
-    alarmed = prodtest("summary", "--db-url", world.url)
+    alarmed = prodtest("summary", PRODUCTION_DB_URL=world.url)
     assert "Cleanup recommended: yes" in alarmed.out
     assert all(len(line) <= 80 for line in alarmed.out.splitlines())
-    document = prodtest("summary", "--json", "--db-url", world.url).json()
+    document = prodtest("summary", "--json", PRODUCTION_DB_URL=world.url).json()
     assert document["summary"]["stale_data_count"] == 1
     assert document["recommendations"] == ["prodtest cleanup --no-dry-run"]
 

@@ -106,4 +106,4 @@ def test_an_alert_names_the_rows_from_the_future(seeded: BookingWorld) -> None:
     (alert,) = [alert for alert in found["alerts"] if "future" in alert["message"]]
     assert alert["level"] == "warning"
     assert alert["message"].startswith("2 ")
-    assert "prodtest list" in found["recommendations"]
+    assert "prodtest list --limit 25 | tail -n 2" in found["recommendations"]
