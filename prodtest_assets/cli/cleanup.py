@@ -19,7 +19,6 @@ from prodtest_assets.errors import CheckFailed, RefusedForSafety
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
-from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, Scope
@@ -176,11 +175,7 @@ def _live(settings: Settings, request: Request, *, ask: bool, as_json: bool) -> 
 
 def _confirmed_plan(database: Database, permit: WritePermit, request: Request) -> UUID | None:
     """The plan that the person at the terminal has agreed to."""
-    if request.plan_id:
-        plan = load_plan(database, request.plan_id)
-    else:
-        settle_dead_runs(database, permit)
-        plan = _new_plan(database, request, permit)
+    plan = load_plan(database, request.plan_id) if request.plan_id else _new_plan(database, request, permit)
     if plan.total and not click.confirm(f"Remove {per_table(plan.rows)} from {database.name}?", err=True):
         # Rows that may go are left, which is no success.
         raise CheckFailed("nothing was removed")

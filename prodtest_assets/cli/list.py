@@ -63,7 +63,7 @@ def _cells(row: ListedRow, age: str) -> tuple[str, ...]:
         str(row.id),
         age,
         _minute(row),
-        row.status,
+        row.status or "unknown",
         row.caller,
         row.origin,
         str(row.run_id)[:_SHORT_RUN] if row.run_id else "-",
@@ -73,7 +73,7 @@ def _cells(row: ListedRow, age: str) -> tuple[str, ...]:
 def _minute(row: ListedRow) -> str:
     from datetime import UTC
 
-    return f"{row.starts_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return f"{row.starts_at.astimezone(UTC):%Y-%m-%d %H:%M}" if row.starts_at else "unknown"
 
 
 def _document(listing: Listing) -> dict[str, object]:
@@ -85,9 +85,9 @@ def _document(listing: Listing) -> dict[str, object]:
         "appointments": [
             {
                 "id": row.id,
-                "created_at": row.created_at.isoformat(),
-                "age_hours": round(row.age.total_seconds() / 3600, 3),
-                "starts_at": row.starts_at.isoformat(),
+                "created_at": row.created_at and row.created_at.isoformat(),
+                "age_hours": None if row.age is None else round(row.age.total_seconds() / 3600, 3),
+                "starts_at": row.starts_at and row.starts_at.isoformat(),
                 "status": row.status,
                 "verdict": row.verdict,
                 "caller": row.caller,

@@ -22,8 +22,10 @@ def size(number: int | None) -> str:
     return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{number} bytes"
 
 
-def age(span: timedelta) -> str:
-    """How old something is: `40 min`, `30 h`, `12 d`; `in 2 h` for what lies in the future."""
+def age(span: timedelta | None) -> str:
+    """How old something is: `40 min`, `30 h`, `12 d`; `in 2 h` for what lies in the future, `unknown` for None."""
+    if span is None:
+        return "unknown"
     if span < timedelta():
         return f"in {age(-span)}"
     minutes = int(span.total_seconds() // 60)

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import LiteralString
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
-from psycopg.abc import Params
+from psycopg.abc import Buffer, Params
 from psycopg.rows import DictRow, dict_row
-from psycopg.types.datetime import TimedeltaDumper
+from psycopg.types.datetime import TimedeltaDumper, TimestamptzLoader
 
 from prodtest_assets.errors import (
     CanaryMissing,
@@ -219,6 +219,16 @@ class _SpanDumper(TimedeltaDumper):
         return f"{obj.total_seconds():.6f} seconds".encode()
 
 
+class _MomentLoader(TimestamptzLoader):
+    """A moment; None for one beyond all dates that Python has, such as infinity."""
+
+    def load(self, data: Buffer) -> datetime | None:  # type: ignore[override]
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return None
+
+
 def _connect(url: str) -> psycopg.Connection[DictRow]:
     try:
         connection = psycopg.connect(
@@ -231,6 +241,7 @@ def _connect(url: str) -> psycopg.Connection[DictRow]:
         )
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         connection.adapters.register_dumper(timedelta, _SpanDumper)
+        connection.adapters.register_loader("timestamptz", _MomentLoader)
         return connection
     except psycopg.OperationalError as error:
         raise _connection_error(error, url) from error

@@ -101,8 +101,10 @@ def draw_name(rng: random.Random) -> str:
     return f"{rng.choice(_FIRST_NAMES)} {surname.capitalize()}"
 
 
-def masked_number(number: str) -> str:
-    """A number that may leave the database: `+1212*****23`."""
+def masked_number(number: str | None) -> str:
+    """A number that may leave the database: `+1212*****23`; `no number` for None."""
+    if number is None:
+        return "no number"
     return f"{number[:5]}{'*' * max(len(number) - 7, 3)}{number[-2:]}" if len(number) > 7 else "***"
 
 

@@ -224,7 +224,8 @@ class RunLedger:
 
     def remove_call(self, call_sid: str) -> int:
         """Archive and delete what a closed call left. Returns the number of rows removed."""
-        removed = self.database.call("remove_call", call_sid)
+        with self.database.transaction(lock_timeout="10s"):
+            removed = self.database.call("remove_call", call_sid)
         return removed if isinstance(removed, int) else 0
 
     def _beat(self, pulse: Database) -> None:

@@ -15,6 +15,7 @@ class ListedRow:
     """One test appointment.
 
     Attributes:
+        created_at: None where it is unknown or lies beyond all dates.
         age: by the database's clock, from the ledger's time where it knows the row; negative in the future.
         verdict: what a cleanup would make of it (`stale`, `suspect`, `held`, `young`, ...).
         caller: the number, masked.
@@ -23,10 +24,10 @@ class ListedRow:
     """
 
     id: int
-    created_at: datetime
-    age: timedelta
-    starts_at: datetime
-    status: str
+    created_at: datetime | None
+    age: timedelta | None
+    starts_at: datetime | None
+    status: str | None
     verdict: str
     caller: str
     origin: str

@@ -188,6 +188,7 @@ class CleanupPlan:
         truncated: rows in reach that `max_delete` left out.
         effects: rows of other tables that refer to these, per table and per what their foreign key would do;
             None for a table that this role may not read.
+        limit: rows that a person gave as the most; the plan holds no more.
     """
 
     id: UUID | None
@@ -198,6 +199,7 @@ class CleanupPlan:
     kept: Mapping[str, Mapping[str, int]]
     truncated: int = 0
     effects: Mapping[str, int | None] = field(default_factory=dict)
+    limit: int | None = None
 
     @property
     def total(self) -> int:

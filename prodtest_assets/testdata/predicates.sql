@@ -4,7 +4,7 @@
 -- Placeholders: {cutoff} the absolute instant before which a test row is stale, {run_id} the run that asks
 -- (its own calls are in scope), {named} and {named_users} ids given by a person, {scopes} the verdicts that go,
 -- {digits:X} the digits of number X in one spelling, {reserved_digits:X} whether such digits are reserved for tests,
--- {reserved:X} whether the number is;
+-- {reserved:X} whether the number is; {made_row:L} and {made_user:L} whether ledger row L still means appointment a or user u;
 -- {only_appointments} narrows the rows that are looked at, {spared} those that a person has asked to leave alone.
 
 -- name: archive_table
@@ -16,7 +16,8 @@
 -- name: sources
 -- What our own schema knows: calls with the state of their run, exemptions, archived rows.
 ledger AS (
-    SELECT c.call_sid, c.run_id, c.user_id, c.appointment_id, c.opened_at, c.marked_by_app,
+    SELECT c.call_sid, c.run_id, c.user_id, c.user_created_at, c.appointment_id, c.appointment_created_at, c.opened_at,
+           NOT c.marked_by_app AND c.adopted_at IS NULL AS may_be_adopted, c.adopted_at,
            c.caller_name, {digits:c.caller_number} AS caller_digits,
            c.outcome = 'open' AS is_open,
            CASE WHEN c.run_id = {run_id} THEN 'mine'
@@ -33,21 +34,22 @@ exempt AS (
 ),
 archived_booking AS NOT MATERIALIZED (
     SELECT cleanup_id, row_id, archived_at, event_removed_at, (content ->> 'user_id')::bigint AS user_id,
-           content ->> 'google_event_id' AS google_event_id
+           owner_created_at, content ->> 'google_event_id' AS google_event_id
     FROM prodtest.archived_row WHERE table_oid = 'public.appointments'::regclass
 )
 
 -- name: sources_without_schema
 -- The same names where schema prodtest does not stand: nothing is ledgered, exempt or archived.
 ledger AS (
-    SELECT NULL::text AS call_sid, NULL::uuid AS run_id, NULL::bigint AS user_id, NULL::bigint AS appointment_id,
-           NULL::timestamptz AS opened_at, NULL::boolean AS marked_by_app, NULL::text AS caller_name,
+    SELECT NULL::text AS call_sid, NULL::uuid AS run_id, NULL::bigint AS user_id, NULL::timestamptz AS user_created_at,
+           NULL::bigint AS appointment_id, NULL::timestamptz AS appointment_created_at,
+           NULL::timestamptz AS opened_at, NULL::boolean AS may_be_adopted, NULL::text AS caller_name,
            NULL::text AS caller_digits, NULL::boolean AS is_open, NULL::text AS run_state WHERE false
 ),
 exempt AS (SELECT NULL::uuid AS run_id, NULL::regclass AS table_oid, NULL::bigint AS row_id WHERE false),
 archived_booking AS (
     SELECT NULL::uuid AS cleanup_id, NULL::bigint AS row_id, NULL::timestamptz AS archived_at,
-           NULL::timestamptz AS event_removed_at, NULL::bigint AS user_id, NULL::text AS google_event_id WHERE false
+           NULL::timestamptz AS event_removed_at, NULL::bigint AS user_id, NULL::timestamptz AS owner_created_at, NULL::text AS google_event_id WHERE false
 )
 
 -- name: judged_appointments
@@ -56,23 +58,25 @@ archived_booking AS (
 {known}, {judged_known}
 
 -- name: known
--- These rows, and how many rows each of their owners has. LATERAL keeps to the indexes: what this reads grows with the
+-- These rows, and how many rows each of their owners has. A row that was not marked by the application can be made known
+-- by its call; one whose mark was lifted cannot. What was created at no time that is known has the age of the future. LATERAL keeps to the indexes: what this reads grows with the
 -- test rows, never with the customers'.
 known AS MATERIALIZED (
     SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
-           a.google_event_id, l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, a.created_at) AS aged_from, 1 AS alike
-    FROM public.appointments a LEFT JOIN ledger l ON l.appointment_id = a.id
+           a.google_event_id, l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, {since:a.created_at}) AS aged_from,
+           1 AS alike
+    FROM public.appointments a LEFT JOIN ledger l ON {made_row:l}
     WHERE a.is_test_data {only_appointments}
     UNION ALL
     SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
            a.google_event_id, l.call_sid, l.run_id, l.run_state, l.opened_at, 1
-    FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id
-    WHERE NOT a.is_test_data {only_appointments}
+    FROM ledger l JOIN public.appointments a ON {made_row:l}
+    WHERE NOT a.is_test_data AND l.may_be_adopted {only_appointments}
 ),
 booked AS (
     SELECT k.user_id, k.proven, bookings.present, bookings.unmarked
     FROM (SELECT user_id, count(*) FILTER (WHERE NOT is_test_data) AS proven FROM known GROUP BY user_id) k
-    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
+    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE a.is_test_data IS NOT TRUE) AS unmarked
                         FROM public.appointments a WHERE a.user_id = k.user_id) bookings
 )
 
@@ -87,16 +91,16 @@ single AS MATERIALIZED (
 known AS MATERIALIZED (
     SELECT NULL::bigint AS id, g.user_id, side.created_at, true AS is_test_data, NULL::text AS call_sid,
            NULL::uuid AS run_id, NULL::text AS run_state, side.created_at AS aged_from, side.alike
-    FROM (SELECT a.user_id, min(a.created_at) AS oldest, max(a.created_at) AS newest, count(*)::int AS rows,
-                 (count(*) FILTER (WHERE a.created_at < {cutoff}))::int AS old
+    FROM (SELECT a.user_id, min({since:a.created_at}) AS oldest, max({since:a.created_at}) AS newest, count(*)::int AS rows,
+                 (count(*) FILTER (WHERE {since:a.created_at} < {cutoff}))::int AS old
           FROM public.appointments a WHERE a.is_test_data AND a.id NOT IN (SELECT s.id FROM single s) GROUP BY a.user_id) g
     CROSS JOIN LATERAL (VALUES (g.oldest, g.old), (g.newest, g.rows - g.old)) AS side(created_at, alike)
     WHERE side.alike > 0
     UNION ALL
     SELECT a.id, a.user_id, a.created_at, a.is_test_data, l.call_sid, l.run_id, l.run_state,
-           coalesce(l.opened_at, a.created_at), 1
-    FROM single s JOIN public.appointments a ON a.id = s.id LEFT JOIN ledger l ON l.appointment_id = a.id
-    WHERE a.is_test_data OR l.appointment_id IS NOT NULL
+           coalesce(l.opened_at, {since:a.created_at}), 1
+    FROM single s JOIN public.appointments a ON a.id = s.id LEFT JOIN ledger l ON {made_row:l}
+    WHERE a.is_test_data OR NOT a.is_test_data AND l.may_be_adopted
 ),
 booked AS (
     -- All marked rows are known, so the others are the rest: the index of the owners answers without the table.
@@ -112,14 +116,15 @@ booked AS (
 -- name: judged_known
 -- The verdict on each row of known.
 owner AS MATERIALIZED (
-    SELECT u.id, u.mobile, u.digits, u.created_at, {reserved_digits:u.digits} AS has_reserved_number,
-           u.id IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL) AS is_ledgered,
-           u.digits IN (SELECT l.caller_digits FROM ledger l) AS has_ledgered_number,
+    SELECT u.id, u.mobile, u.digits, u.created_at, coalesce({reserved_digits:u.digits}, false) AS has_reserved_number,
+           (u.id, u.created_at) IN (SELECT l.user_id, l.user_created_at FROM ledger l WHERE l.user_created_at IS NOT NULL)
+               IS TRUE AS is_ledgered,
+           u.digits IN (SELECT l.caller_digits FROM ledger l) IS TRUE AS has_ledgered_number,
            b.present, b.unmarked, b.unmarked > b.proven AS has_customer_rows,
            EXISTS (SELECT 1 FROM ledger l WHERE l.run_state = 'live') AND (
                u.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.run_state = 'live')
                OR lower(u.full_name) IN (SELECT lower(l.caller_name) FROM ledger l WHERE l.run_state = 'live')
-           ) AS is_of_live_run
+           ) IS TRUE AS is_of_live_run
     FROM booked b
     CROSS JOIN LATERAL (SELECT id, full_name, mobile, created_at, {digits:mobile} AS digits FROM public.users
                         WHERE id = b.user_id OFFSET 0) u
@@ -135,17 +140,18 @@ judged AS MATERIALIZED (
                 WHEN k.id = ANY ({named}) THEN 'named'
                 WHEN k.run_state IN ('mine', 'dead') THEN 'call'
                 WHEN k.aged_from < {cutoff}
-                     AND (o.has_customer_rows OR NOT (o.has_reserved_number OR o.is_ledgered OR o.has_ledgered_number))
+                     AND (o.id IS NULL OR o.has_customer_rows
+                          OR NOT (o.has_reserved_number OR o.is_ledgered OR o.has_ledgered_number))
                     THEN 'suspect'
                 WHEN k.aged_from < {cutoff} THEN 'stale'
-                WHEN k.call_sid IS NULL AND k.created_at > clock_timestamp() THEN 'future'
+                WHEN k.call_sid IS NULL AND k.aged_from > clock_timestamp() THEN 'future'
                 ELSE 'young' END AS verdict
-    FROM known k JOIN owner o ON o.id = k.user_id
+    FROM known k LEFT JOIN owner o ON o.id = k.user_id
 )
 
 -- name: everybody
 -- Who may be a test user beside the owners of known rows; where users are given, these are looked at instead.
-SELECT l.user_id AS id FROM ledger l WHERE l.user_id IS NOT NULL
+SELECT u.id FROM ledger l JOIN public.users u ON {made_user:l}
 UNION SELECT u.id FROM public.users u WHERE {reserved:u.mobile}
 UNION SELECT unnest({named_users})
 
@@ -160,17 +166,18 @@ judged_of_user AS MATERIALIZED (
 person AS MATERIALIZED (
     SELECT id, mobile, digits, created_at, has_reserved_number, present, unmarked FROM owner
     UNION ALL
-    SELECT u.id, u.mobile, u.digits, u.created_at, {reserved_digits:u.digits}, bookings.present, bookings.unmarked
+    SELECT u.id, u.mobile, u.digits, u.created_at, coalesce({reserved_digits:u.digits}, false), bookings.present,
+           bookings.unmarked
     FROM (SELECT id FROM ({everybody}) every EXCEPT SELECT id FROM owner) c
     CROSS JOIN LATERAL (SELECT id, mobile, created_at, {digits:mobile} AS digits FROM public.users
                         WHERE id = c.id OFFSET 0) u
-    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE NOT a.is_test_data) AS unmarked
-                        FROM public.appointments a WHERE a.user_id = c.id) bookings
+    CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE a.is_test_data IS NOT TRUE) AS unmarked
+                        FROM public.appointments a WHERE a.user_id = u.id) bookings
 ),
 calls AS MATERIALIZED (
     SELECT l.user_id, min(l.opened_at) AS first_opened_at, bool_or(l.run_state IN ('mine', 'dead')) AS in_reach,
            bool_or(l.run_state = 'live') AS is_live, bool_or(l.run_id IN (SELECT e.run_id FROM exempt e)) AS is_exempt
-    FROM ledger l WHERE l.user_id IN (SELECT id FROM person) GROUP BY l.user_id
+    FROM ledger l JOIN person u ON {made_user:l} GROUP BY l.user_id
 ),
 tenant AS (
     SELECT p.*, p.present - coalesce(j.going, 0) AS staying, p.unmarked - coalesce(j.proven, 0) AS customers,
@@ -190,10 +197,11 @@ judged_user AS MATERIALIZED (
                 WHEN t.is_live THEN 'live'
                 WHEN t.id = ANY ({named_users}) AND t.has_reserved_number THEN 'named'
                 WHEN NOT t.is_ledgered AND NOT (t.has_reserved_number AND (t.present > 0 OR (
-                         SELECT true FROM archived_booking b WHERE b.user_id = t.id LIMIT 1) IS NOT NULL))
+                         SELECT true FROM archived_booking b
+                         WHERE b.user_id = t.id AND b.owner_created_at = t.created_at LIMIT 1) IS NOT NULL))
                     THEN 'suspect'
                 WHEN t.in_reach THEN 'call'
-                WHEN coalesce(t.first_opened_at, t.created_at) < {cutoff} THEN 'stale'
+                WHEN coalesce(t.first_opened_at, {since:t.created_at}) < {cutoff} THEN 'stale'
                 ELSE 'young' END AS verdict
     FROM tenant t
 )

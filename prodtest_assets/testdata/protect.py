@@ -27,8 +27,8 @@ DOORS = frozenset(
     """
     open_run beat finish_run settle_run settle_dead_runs store_snapshot
     offer_names open_call close_call compare_call attribute_call remove_call
-    take_lease release_lease open_plan fill_plan close_plan drift reachable triggers_in_the_way
-    open_cleanup note_unstarted_cleanup adopt_unmarked remove_batch finish_cleanup event_removed
+    take_lease hold_lease release_lease open_plan fill_plan close_plan drift reachable triggers_in_the_way
+    open_cleanup note_unstarted_cleanup remove_batch finish_cleanup event_removed
     expire_archive expire_records add_hold release_hold
     open_undo restore_order triggers_on_restore foresee_undo restore_batch finish_undo is_asked_for name_of
     record_findings record_reminders claim_message note_delivered note_refused sensor_beat

@@ -34,13 +34,19 @@ BEGIN
     END LOOP;
 END
 $$;"""
-_WITH_SCHEMA = {
+# Ids are given out anew when tables are emptied or reloaded, so a ledger row also knows when its rows were created.
+_SHARED = {
     "digits": _DIGITS,
+    "made_row": "$.appointment_id = a.id AND $.user_id = a.user_id AND $.appointment_created_at = a.created_at",
+    "may_adopt": "{made_row:$} AND NOT $.marked_by_app AND $.adopted_at IS NULL",
+    "made_user": "$.user_id = u.id AND $.user_created_at = u.created_at",
+    "since": "CASE WHEN isfinite($) THEN $ ELSE 'infinity' END",
+}
+_WITH_SCHEMA = _SHARED | {
     "reserved_digits": "prodtest.are_reserved_digits($)",
     "reserved": "prodtest.is_reserved_number($)",
 }
-_WITHOUT_SCHEMA = {
-    "digits": _DIGITS,
+_WITHOUT_SCHEMA = _SHARED | {
     "reserved_digits": "$ ~ %(reserved)s",
     "reserved": "({digits:$}) ~ %(reserved)s",
 }

@@ -106,8 +106,8 @@ SABOTAGE = {
     "stale_rows_go": MEDDLE_WITH_CUSTOMERS,
     "drifted_plan_is_refused": "CREATE OR REPLACE FUNCTION prodtest.drift(p_plan uuid) RETURNS jsonb LANGUAGE sql "
     "AS 'SELECT ''{}''::jsonb'",
-    "foreign_trigger_is_refused": "CREATE OR REPLACE FUNCTION prodtest.triggers_in_the_way(p_allowed text[]) "
-    "RETURNS text[] LANGUAGE sql AS 'SELECT ''{}''::text[]'",
+    "foreign_trigger_is_refused": "CREATE OR REPLACE FUNCTION prodtest.triggers_in_the_way(p_plan uuid, "
+    "p_allowed text[]) RETURNS text[] LANGUAGE sql AS 'SELECT ''{}''::text[]'",
     "floor_holds": "CREATE OR REPLACE FUNCTION prodtest.require_floor(p_scope text, p_cutoff timestamptz) "
     "RETURNS void LANGUAGE sql AS 'SELECT'",
     "tripwire_holds": "CREATE OR REPLACE FUNCTION prodtest.refuse_delete() RETURNS trigger LANGUAGE plpgsql "

@@ -1,7 +1,7 @@
 """Who the protected roles are, and the floors that hold for them
 
 Revision ID: 9a3d6f0e2c71
-Revises: 7e19c4b2a6d5
+Revises: 3d8f1a6c5b92
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from prodtest_assets.errors import RefusedForSafety
 
 revision = "9a3d6f0e2c71"
-down_revision = "7e19c4b2a6d5"
+down_revision = "3d8f1a6c5b92"
 branch_labels = None
 depends_on = None
 

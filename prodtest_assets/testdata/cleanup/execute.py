@@ -62,12 +62,19 @@ def cleanup_now(
         Unreachable: the connection was lost; what was committed stays archived, the next cleanup goes on.
     """
 
-    def make_plan() -> CleanupPlan:
+    def make_plan(holder: UUID | None) -> CleanupPlan:
         return plan_cleanup(
-            database, policy, scope=scope, run_id=run_id, named=named, named_users=named_users, permit=permit
+            database,
+            policy,
+            scope=scope,
+            run_id=run_id,
+            named=named,
+            named_users=named_users,
+            permit=permit,
+            holder=holder,
         )
 
-    return _under_lease(database, permit, policy, run_id, make_plan, on_progress)
+    return _under_lease(database, permit, policy, uuid4(), make_plan, on_progress)
 
 
 def execute_plan(
@@ -92,48 +99,59 @@ def execute_plan(
         Unreachable: the connection was lost.
     """
     plan = load_plan(database, plan_id)
+    settle_dead_runs(database, permit, run_id=plan.run_id)
 
-    def checked_plan() -> CleanupPlan:
-        drift = database.call("drift", plan_id)
+    def checked_plan(holder: UUID | None) -> CleanupPlan:
+        if holder is None:
+            return plan
+        with database.transaction():
+            drift = database.call("drift", plan_id)
         if drift:
             raise PlanDrifted(f"rows came within reach since the plan was made ({drift}): make a new plan")
         return plan
 
-    return _under_lease(database, permit, policy, plan.run_id, checked_plan, on_progress)
+    return _under_lease(database, permit, policy, plan_id, checked_plan, on_progress)
 
 
 def _under_lease(
     database: Database,
     permit: WritePermit,
     policy: Policy,
-    run_id: UUID | None,
-    make_plan: Callable[[], CleanupPlan],
+    plan_id: UUID,
+    make_plan: Callable[[UUID | None], CleanupPlan],
     on_progress: OnProgress | None,
 ) -> CleanupReport:
+    """Plan and remove while no other cleanup does.
+
+    Args:
+        plan_id: under which a refusal is noted that comes before there is a plan.
+        make_plan: told who holds the lease; None when another cleanup does and the plan is only to be shown.
+    """
     cleanup_id, started = uuid4(), time.monotonic()
-    settle_dead_runs(database, permit, run_id=run_id)
     try:
         with cleanup_lease(database, cleanup_id, wait=policy.lease_wait):
-            _refuse_triggers(database, policy)
-            adopted = database.call("adopt_unmarked", cleanup_id, run_id)
-            plan = make_plan()
-            if plan.total > policy.max_delete and not policy.accept_partial:
-                return _unstarted(database, cleanup_id, plan, StopReason.REFUSED, started)
-            removal = _Removal(database, cleanup_id, plan, policy, started, on_progress)
-            report = removal.run(adopted=len(adopted) if isinstance(adopted, list) else 0)
+            try:
+                plan = make_plan(cleanup_id)
+                plan_id = plan.id or plan_id
+                if plan.total > policy.max_delete and not policy.accept_partial and plan.limit is None:
+                    return _unstarted(database, cleanup_id, plan, StopReason.REFUSED, started)
+                _refuse_triggers(database, plan_id, policy)
+                report = _Removal(database, cleanup_id, plan, policy, started, on_progress).run()
+            except RefusedForSafety:
+                database.call("note_unstarted_cleanup", cleanup_id, plan_id, StopReason.REFUSED.value, actor())
+                raise
             expire_archive(database, permit, cleanup_id, keep_for=policy.keep_archive)
             return report
     except LeaseTaken:
-        plan = plan_cleanup(database, policy, run_id=run_id, permit=permit)
-        return _unstarted(database, cleanup_id, plan, StopReason.LOCKED, started)
+        return _unstarted(database, cleanup_id, make_plan(None), StopReason.LOCKED, started)
 
 
-def _refuse_triggers(database: Database, policy: Policy) -> None:
-    """A trigger or rule of the application could change other rows when a test row goes."""
-    found = database.call("triggers_in_the_way", list(policy.allow_triggers))
+def _refuse_triggers(database: Database, plan_id: UUID, policy: Policy) -> None:
+    """A trigger or rule of the application could change other rows when a test row is marked or goes."""
+    found = database.call("triggers_in_the_way", plan_id, list(policy.allow_triggers))
     if found and isinstance(found, list):
         raise RefusedForSafety(
-            f"the tables have triggers or rules that run on delete ({', '.join(found)}): read them, and give "
+            f"the tables have triggers or rules that would run ({', '.join(found)}): read them, and give "
             f"--allow-trigger {found[0]} if it touches no other rows"
         )
 
@@ -169,7 +187,7 @@ class _Removal:
     removed: int = 0
     pace: Pace = field(default_factory=Pace)
 
-    def run(self, *, adopted: int) -> CleanupReport:
+    def run(self) -> CleanupReport:
         self.database.call("open_cleanup", self.cleanup_id, self.plan.id, actor())
         sample = sample_customers(self.database)
         sizes = table_sizes(self.database)
@@ -178,6 +196,7 @@ class _Removal:
         except BaseException:
             self._note_failure()
             raise
+        self.database.call("hold_lease", self.cleanup_id)
         left, oldest = self._left_over()
         reason = self._stop_reason(finished, left)
         proof = prove_untouched(self.database, sample, self.cleanup_id)
@@ -190,7 +209,7 @@ class _Removal:
             plan=self.plan,
             stop_reason=reason,
             deleted=done["deleted"],
-            adopted=adopted,
+            adopted=self.database.row("adopted_count", cleanup_id=self.cleanup_id)["count"],
             missed=self.plan.total - self.removed,
             eligible_left=left,
             proof=proof,
@@ -205,7 +224,8 @@ class _Removal:
         """
         if self.removed == self.plan.total and not self.plan.truncated:
             return 0, None
-        left = self.database.call("reachable", self.plan.id)
+        with self.database.transaction():
+            left = self.database.call("reachable", self.plan.id)
         return (left["rows"], left["oldest"]) if isinstance(left, dict) else (0, None)
 
     def _remove_all_batches(self) -> bool:
@@ -248,6 +268,7 @@ class _Removal:
                 if attempt == _ATTEMPTS:
                     return 0
                 time.sleep(0.1 * attempt)
+                self.database.call("hold_lease", self.cleanup_id)  # what the batch did to it was rolled back
             else:
                 seconds = time.monotonic() - started
                 self.removed += row["removed"]

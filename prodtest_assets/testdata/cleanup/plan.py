@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.testdata.cleanup.lease import actor
+from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
 from prodtest_assets.testdata.models import CleanupPlan, Policy, Scope
@@ -28,6 +29,7 @@ def plan_cleanup(
     named: Sequence[int] = (),
     named_users: Sequence[int] = (),
     permit: WritePermit | None = None,
+    holder: UUID | None = None,
 ) -> CleanupPlan:
     """Find the rows that a cleanup may take.
 
@@ -38,7 +40,8 @@ def plan_cleanup(
         run_id: the run that asks; what its own calls left is in reach.
         named: ids of appointments given by a person, for scope `named`.
         named_users: ids of users given by a person, for scope `named`.
-        permit: with it the plan is stored and gets an id; without it nothing is written.
+        permit: with it dead runs are settled, and the plan is stored and gets an id; without it nothing is written.
+        holder: the cleanup that has the lease and keeps it while this goes on, if any.
 
     Raises:
         ConfigurationError: the application's tables lack a migration, or a plan with a permit has no schema
@@ -52,6 +55,8 @@ def plan_cleanup(
         "named_users": list(named_users),
         "active_only": policy.active_only,
     }
+    if permit:
+        settle_dead_runs(database, permit, run_id=run_id)
     with database.transaction():
         cutoff = database.row("cutoff", **question)["cutoff"]
         if permit is None:
@@ -61,16 +66,19 @@ def plan_cleanup(
             return _unstored(scope, cutoff, run_id, counts, effects, policy)
     limit = policy.max_delete if policy.accept_partial else None
     ids = (list(named), list(named_users))
-    return _stored(database, scope.value, cutoff, run_id, *ids, limit, policy.batch_size, actor(), policy.active_only)
+    question_stored = (scope.value, cutoff, run_id, *ids, limit, policy.batch_size, actor(), policy.active_only)
+    return _stored(database, holder, *question_stored)
 
 
-def _stored(database: Database, *question: object) -> CleanupPlan:
+def _stored(database: Database, holder: UUID | None, *question: object) -> CleanupPlan:
     """Store a plan part by part, each in a transaction of its own. Until the last one it cannot be executed."""
     plan_id = uuid4()
     with database.transaction():
         parts = database.call("open_plan", plan_id, *question)
     for place in range(1, parts + 1 if isinstance(parts, int) else 1):
         with database.transaction():
+            if holder:
+                database.call("hold_lease", holder)
             database.call("fill_plan", plan_id, place)
     with database.transaction():
         database.call("close_plan", plan_id)
@@ -92,6 +100,7 @@ def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:
         kept=row["kept"],
         truncated=row["in_reach"] - sum(row["counts"].values()),
         effects=row["effects"],
+        limit=row["row_limit"],
     )
 
 

@@ -45,11 +45,11 @@ BEGIN
     IF EXISTS (
         SELECT 1 FROM public.users u
         WHERE prodtest.is_reserved_number(u.mobile) AND {digits:u.mobile} = {digits:p_number}
-          AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.user_id = u.id)
+          AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_user:c})
     ) OR EXISTS (
         SELECT 1 FROM public.users u
         WHERE u.id > coalesce(v_name_mark, (-9223372036854775808)::bigint) AND lower(u.full_name) = lower(p_name)
-          AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.user_id = u.id)
+          AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_user:c})
     ) THEN
         RAISE EXCEPTION 'a user holds the caller''s number or name' USING ERRCODE = 'PT003';
     END IF;
@@ -113,14 +113,15 @@ BEGIN
     SELECT array_agg(a.id), array_agg(DISTINCT a.user_id) INTO v_rows, v_users
     FROM public.users u JOIN public.appointments a ON a.user_id = u.id
     WHERE (u.id > v_call.user_id_mark
-           OR u.id IN (SELECT c.user_id FROM prodtest.test_call c WHERE c.caller_number = v_call.caller_number))
+           OR EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.caller_number = v_call.caller_number AND {made_user:c}))
       AND a.id > v_call.appointment_id_mark AND a.id <= coalesce(v_next.appointment_id_mark, a.id)
       AND ({digits:u.mobile} = {digits:v_call.caller_number}
            OR (lower(u.full_name) = lower(v_call.caller_name) AND a.starts_at = v_call.requested_start))
-      AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.appointment_id = a.id);
+      AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_row:c});
     IF cardinality(v_rows) = 1 THEN
         UPDATE prodtest.test_call c
-        SET appointment_id = a.id, user_id = a.user_id, marked_by_app = a.is_test_data, outcome = 'booked',
+        SET appointment_id = a.id, appointment_created_at = a.created_at, user_id = u.id, user_created_at = u.created_at,
+            marked_by_app = a.is_test_data, outcome = 'booked',
             proof = CASE WHEN {digits:u.mobile} = {digits:v_call.caller_number} THEN 'number' ELSE 'name and start' END
         FROM public.appointments a JOIN public.users u ON u.id = a.user_id
         WHERE c.call_sid = p_call AND a.id = v_rows[1];
@@ -132,7 +133,8 @@ BEGIN
           AND {digits:u.mobile} = {digits:v_call.caller_number};
     END IF;
     IF cardinality(v_users) = 1 THEN
-        UPDATE prodtest.test_call SET user_id = v_users[1] WHERE call_sid = p_call AND user_id IS NULL;
+        UPDATE prodtest.test_call c SET user_id = u.id, user_created_at = u.created_at FROM public.users u
+        WHERE u.id = v_users[1] AND c.call_sid = p_call AND c.user_id IS NULL;
     END IF;
     RETURN false;
 END

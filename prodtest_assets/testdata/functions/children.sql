@@ -100,20 +100,35 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.triggers_in_the_way(p_allowed text[]) RETURNS text[]
+CREATE OR REPLACE FUNCTION prodtest.triggers_in_the_way(p_plan uuid, p_allowed text[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Triggers and rules that would run when a row is deleted, on every table that a cleanup may reach.
-    WITH RECURSIVE reach AS (
+    -- Triggers and rules that would run when a row is deleted, on every table that a cleanup may reach, and those that
+    -- would run when it is marked, where the plan holds a row that is to be adopted.
+    WITH RECURSIVE adoption AS MATERIALIZED (
+        SELECT EXISTS (SELECT 1 FROM prodtest.plan_batch b JOIN prodtest.test_call c ON c.appointment_id = ANY (b.row_ids)
+                       JOIN public.appointments a ON {may_adopt:c}
+                       WHERE b.plan_id = p_plan AND b.table_oid = 'public.appointments'::regclass AND NOT c.marked_by_app
+                         AND NOT a.is_test_data) AS is_due
+    ),
+    marking AS (
+        SELECT m.attrelid, m.attnum FROM pg_attribute m, adoption
+        WHERE adoption.is_due AND m.attrelid = 'public.appointments'::regclass AND m.attname = 'is_test_data'
+    ),
+    reach AS (
         SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[]) AS t
         UNION SELECT k.child FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k WHERE k.on_delete = 'c'
     )
     SELECT coalesce(array_agg(found.name ORDER BY found.name), '{}') FROM (
         SELECT g.tgname::text AS name FROM pg_trigger g JOIN reach r ON r.t = g.tgrelid
-        WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 8 <> 0
+        LEFT JOIN marking m ON m.attrelid = g.tgrelid
+        WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'
+          AND (g.tgtype & 8 <> 0 OR g.tgtype & 16 <> 0 AND (cardinality(g.tgattr::int2[]) = 0 AND m.attnum IS NOT NULL
+                                                            OR m.attnum = ANY (g.tgattr)))
           AND g.tgfoid NOT IN (SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'prodtest'::regnamespace
-                               AND p.proname IN ('refuse_delete', 'refuse_truncate'))
+                               AND p.proname IN ('refuse_delete', 'refuse_truncate', 'refuse_mark'))
         UNION
-        SELECT w.rulename::text FROM pg_rewrite w JOIN reach r ON r.t = w.ev_class WHERE w.ev_type = '4'
+        SELECT w.rulename::text FROM pg_rewrite w JOIN reach r ON r.t = w.ev_class LEFT JOIN marking m ON m.attrelid = r.t
+        WHERE w.ev_type = '4' OR w.ev_type = '2' AND m.attnum IS NOT NULL
     ) found WHERE found.name <> ALL (p_allowed)
 $$;
 

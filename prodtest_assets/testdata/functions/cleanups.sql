@@ -32,41 +32,19 @@ RETURNS void LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     -- A cleanup that ended before it took a row has a stop reason as well.
     INSERT INTO prodtest.cleanup_run (id, plan_id, finished_at, stop_reason, actor)
     SELECT p_cleanup, p_plan, clock_timestamp(), p_stop_reason, p_actor WHERE p_stop_reason IN ('locked', 'refused')
+    ON CONFLICT (id) DO NOTHING
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.adopt_unmarked(p_cleanup uuid, p_run uuid) RETURNS bigint[]
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
--- Mark the rows that calls of this run, of dead runs or of finished runs provably made and the application left unmarked.
-DECLARE
-    p_cutoff timestamptz := 'infinity';
-    v_named bigint[] := '{}';
-    v_ids bigint[];
-BEGIN
-    PERFORM prodtest.hold_lease(p_cleanup);
-    SELECT array_agg(a.id) INTO v_ids
-    FROM prodtest.test_call c JOIN public.appointments a ON a.id = c.appointment_id WHERE NOT a.is_test_data;
-    IF v_ids IS NULL THEN
-        RETURN '{}';
-    END IF;
-    WITH {sources}, {judged_appointments:by_id}
-    SELECT array_agg(j.id) INTO v_ids FROM judged j
-    WHERE NOT j.is_test_data AND j.verdict NOT IN ('held', 'live');
-    RETURN prodtest.adopt(v_ids);
-END
-$$;
-
-CREATE OR REPLACE FUNCTION prodtest.adopt(p_ids bigint[]) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION prodtest.adopt(p_ids bigint[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    -- Only rows with proof in the ledger; the call remembers that the mark is ours.
+    -- Mark rows that a call provably made and the application did not mark; the call remembers that the mark is ours.
+    -- Once only: a mark that was lifted since is not put back.
     WITH adopted AS (
         UPDATE public.appointments a SET is_test_data = true
-        FROM prodtest.test_call c WHERE c.appointment_id = a.id AND a.id = ANY (p_ids) AND NOT a.is_test_data
-        RETURNING a.id
-    ),
-    noted AS (
-        UPDATE prodtest.test_call c SET adopted_at = clock_timestamp() FROM adopted WHERE c.appointment_id = adopted.id
+        FROM prodtest.test_call c WHERE {may_adopt:c} AND a.id = ANY (p_ids) AND NOT a.is_test_data
+        RETURNING c.call_sid
     )
-    SELECT coalesce(array_agg(id), '{}') FROM adopted
+    UPDATE prodtest.test_call c SET adopted_at = clock_timestamp() FROM adopted WHERE c.call_sid = adopted.call_sid
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.remove_batch(
@@ -107,7 +85,6 @@ BEGIN
         RAISE EXCEPTION 'no closed call % in the ledger', p_call USING ERRCODE = 'PT009';
     END IF;
     INSERT INTO prodtest.cleanup_run (id, actor) VALUES (v_call.run_id, 'test') ON CONFLICT (id) DO NOTHING;
-    PERFORM prodtest.adopt(ARRAY[v_call.appointment_id]);
     v_removed := prodtest.archive_appointments(
         v_call.run_id, NULL, p_call, ARRAY[v_call.appointment_id], 'call', '-infinity', v_call.run_id, true);
     RETURN v_removed + prodtest.archive_users(

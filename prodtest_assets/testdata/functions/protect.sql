@@ -28,9 +28,10 @@ BEGIN
         IF OLD.is_test_data THEN
             RETURN OLD;
         END IF;
-    ELSIF NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = OLD.id AND NOT a.is_test_data)
+    ELSIF NOT EXISTS (SELECT 1 FROM public.appointments a WHERE a.user_id = OLD.id AND a.is_test_data IS NOT TRUE)
        AND (prodtest.is_reserved_number(OLD.mobile)
-            OR EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.user_id = OLD.id)) THEN
+            OR EXISTS (SELECT 1 FROM prodtest.test_call c
+                       WHERE c.user_id = OLD.id AND c.user_created_at = OLD.created_at)) THEN
         RETURN OLD;
     END IF;
     RAISE EXCEPTION 'row % of % is a customer''s: % may not delete it', OLD.id, TG_TABLE_NAME, session_user
@@ -42,7 +43,8 @@ CREATE OR REPLACE FUNCTION prodtest.refuse_mark() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- BEFORE UPDATE of a mark that was off, when the session is the login role's: only what a call provably made.
 BEGIN
-    IF EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.appointment_id = OLD.id) THEN
+    IF EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.appointment_id = OLD.id AND c.user_id = OLD.user_id
+               AND c.appointment_created_at = OLD.created_at AND NOT c.marked_by_app AND c.adopted_at IS NULL) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'appointment % is a customer''s: % may not mark it', OLD.id, session_user USING ERRCODE = 'PT012';

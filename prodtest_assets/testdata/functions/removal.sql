@@ -1,4 +1,4 @@
--- Removal: lock, look again, archive and delete in one transaction. Every DELETE of this project stands here.
+-- Removal: lock, look again, adopt, archive and delete in one transaction. Every DELETE of this project stands here.
 
 CREATE OR REPLACE FUNCTION prodtest.archive_appointments(
     p_cleanup uuid, p_plan uuid, p_call text, p_ids bigint[], p_verdict text, p_cutoff timestamptz, p_run uuid,
@@ -9,6 +9,8 @@ DECLARE
     v_named bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
     v_ids bigint[] := p_ids;
     v_active_only boolean := coalesce((SELECT p.active_only FROM prodtest.plan p WHERE p.id = p_plan), false);
+    v_unmarked boolean;
+    v_adopted bigint[];
     v_blocked bigint[];
     v_gone int;
     v_kept int;
@@ -16,11 +18,13 @@ DECLARE
 BEGIN
     -- Locks first, in an order of their own: a mark lifted while this waits is seen by the statements below.
     IF p_wait THEN
-        SELECT array_agg(l.id) INTO v_ids FROM (
-            SELECT a.id FROM public.appointments a WHERE a.id = ANY (p_ids) AND a.is_test_data ORDER BY a.id FOR UPDATE) l;
+        SELECT array_agg(l.id), bool_or(NOT l.is_test_data) INTO v_ids, v_unmarked FROM (
+            SELECT a.id, a.is_test_data FROM public.appointments a WHERE a.id = ANY (p_ids)
+            AND (a.is_test_data OR EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {may_adopt:c})) ORDER BY a.id FOR UPDATE) l;
     ELSE
-        SELECT array_agg(l.id) INTO v_ids FROM (
-            SELECT a.id FROM public.appointments a WHERE a.id = ANY (p_ids) AND a.is_test_data ORDER BY a.id
+        SELECT array_agg(l.id), bool_or(NOT l.is_test_data) INTO v_ids, v_unmarked FROM (
+            SELECT a.id, a.is_test_data FROM public.appointments a WHERE a.id = ANY (p_ids)
+            AND (a.is_test_data OR EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {may_adopt:c})) ORDER BY a.id
             FOR UPDATE SKIP LOCKED) l;
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.appointments'::regclass)) THEN
@@ -30,17 +34,22 @@ BEGIN
         AND j.id <> ALL (v_blocked);
         PERFORM prodtest.archive_children(p_cleanup, 'public.appointments'::regclass, v_ids);
     END IF;
+    IF v_unmarked THEN
+        WITH {sources}, {judged_appointments:by_id.as_asked}
+        SELECT array_agg(j.id) INTO v_adopted FROM judged j WHERE NOT j.is_test_data AND j.verdict = p_verdict;
+        PERFORM prodtest.adopt(v_adopted);
+    END IF;
     WITH {sources}, {judged_appointments:by_id.as_asked},
     gone AS (
         DELETE FROM public.appointments a USING judged j
         WHERE a.ctid = j.location AND a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
-        RETURNING a.id, to_jsonb(a) AS content, pg_column_size(a) AS bytes, j.mobile, j.owner_created_at
+        RETURNING a.id, to_jsonb(a) AS content, pg_column_size(a) AS bytes, j.call_sid, j.mobile, j.owner_created_at
     ),
     kept AS (
         INSERT INTO prodtest.archived_row
             (cleanup_id, table_oid, row_id, content, adopted, owner_mobile, owner_created_at)
         SELECT p_cleanup, 'public.appointments'::regclass, g.id, g.content,
-               g.id IN (SELECT l.appointment_id FROM ledger l WHERE NOT l.marked_by_app), g.mobile, g.owner_created_at
+               g.call_sid IN (SELECT l.call_sid FROM ledger l WHERE l.adopted_at IS NOT NULL) IS TRUE, g.mobile, g.owner_created_at
         FROM gone g RETURNING 1
     )
     SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone INTO v_gone, v_bytes, v_kept;

@@ -94,6 +94,10 @@ BEGIN
             to_jsonb(coalesce((u.restored ->> prodtest.name_of(p_table))::int, 0) + v_restored))
         WHERE u.id = p_undo;
         UPDATE prodtest.hold h SET until = clock_timestamp() + interval '7 days' WHERE h.undo_id = p_undo;
+        -- An adopted row is back without its mark; when the hold ends it may be adopted once more.
+        UPDATE prodtest.test_call c SET adopted_at = NULL FROM unnest(v_rows) w JOIN prodtest.restored_row r
+        ON r.undo_id = p_undo AND r.table_oid = w.table_oid AND r.row_id = w.row_id
+        WHERE w.adopted AND c.appointment_id = w.row_id;
     END IF;
 END
 $$;

@@ -2,7 +2,7 @@
 
 -- name: plan
 -- One stored plan that is complete.
-SELECT id, scope, cutoff, run_id, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan
+SELECT id, scope, cutoff, run_id, row_limit, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan
 WHERE id = %(plan_id)s AND is_complete
 
 -- name: plan_batches
@@ -15,6 +15,10 @@ FROM prodtest.plan_batch WHERE plan_id = %(plan_id)s ORDER BY place
 SELECT id, plan_id, started_at, finished_at, stop_reason, deleted, removed_bytes, actor, proof,
        ARRAY(SELECT t.id FROM prodtest.cleanup_transaction t WHERE t.cleanup_id = c.id) AS transactions
 FROM prodtest.cleanup_run c WHERE id = %(cleanup_id)s
+
+-- name: adopted_count
+-- How many rows a cleanup marked before it removed them.
+SELECT count(*)::int AS count FROM prodtest.archived_row WHERE cleanup_id = %(cleanup_id)s AND adopted
 
 -- name: latest_cleanup
 -- The last cleanup of a plan that came to an end.
@@ -128,12 +132,12 @@ SELECT 'users', u.id, md5(u::text), u.xmin::text FROM public.users u WHERE u.id 
 -- Every row that is a customer's, whole. It reads the whole tables: for the demo and the self-test only.
 WITH {sources}
 SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint FROM public.appointments a
-WHERE NOT a.is_test_data AND a.id NOT IN (SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL)
+WHERE a.is_test_data IS NOT TRUE AND NOT EXISTS (SELECT 1 FROM ledger l WHERE {made_row:l})
 UNION ALL
 SELECT 'users', u.id, md5(u::text) FROM public.users u
-WHERE u.id NOT IN (SELECT l.user_id FROM ledger l WHERE l.user_id IS NOT NULL)
-  AND (NOT {reserved:u.mobile} OR EXISTS (
-      SELECT 1 FROM public.appointments a WHERE a.user_id = u.id AND NOT a.is_test_data))
+WHERE NOT EXISTS (SELECT 1 FROM ledger l WHERE {made_user:l})
+  AND ({reserved:u.mobile} IS NOT TRUE OR EXISTS (
+      SELECT 1 FROM public.appointments a WHERE a.user_id = u.id AND a.is_test_data IS NOT TRUE))
 
 -- name: snapshot_before_removal
 -- The last stored snapshot from before the last cleanup, or the last tests, that removed something.

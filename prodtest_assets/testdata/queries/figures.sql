@@ -10,11 +10,14 @@ SELECT {cutoff} AS cutoff
 WITH {sources}, {known_alike}, {judged_known}, {judged_users},
 hours AS (
     -- A row exactly one hour old is in hour 1; hours below 0 are in the future.
-    SELECT (extract(epoch FROM now() - date_bin('1 hour', created_at - interval '1 microsecond', now())) / 3600)::int - 1 AS hour,
+    -- What was created at no time that is known counts as in the future.
+    SELECT CASE WHEN isfinite(bin) THEN (extract(epoch FROM now() - bin) / 3600)::int - 1 ELSE -1 END AS hour,
            count(*) AS total, count(*) FILTER (WHERE cancelled_at IS NOT NULL OR status = 'cancelled') AS cancelled,
            min(created_at) AS oldest, max(created_at) AS newest
-    FROM public.appointments WHERE is_test_data
-    GROUP BY date_bin('1 hour', created_at - interval '1 microsecond', now())
+    FROM (SELECT cancelled_at, status, CASE WHEN isfinite(created_at) THEN created_at END AS created_at,
+                 CASE WHEN isfinite(created_at) THEN date_bin('1 hour', created_at - interval '1 microsecond', now()) END AS bin
+          FROM public.appointments WHERE is_test_data) a
+    GROUP BY bin
 ),
 totals AS (
     SELECT coalesce(sum(total), 0)::bigint AS total, coalesce(sum(total - cancelled), 0)::bigint AS active,

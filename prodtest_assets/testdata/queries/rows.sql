@@ -30,14 +30,16 @@ WITH judged_run AS (
 )
 SELECT c.call_sid, c.persona, c.caller_number AS mobile, c.appointment_id AS id, c.opened_at, c.run_id, c.proof,
        a.id IS NOT NULL AND NOT a.is_test_data AS is_still_there, count(*) OVER ()::int AS total
-FROM prodtest.test_call c LEFT JOIN public.appointments a ON a.id = c.appointment_id
-WHERE NOT c.marked_by_app AND (c.run_id = (SELECT id FROM judged_run) OR NOT a.is_test_data) ORDER BY c.opened_at LIMIT %(limit)s
+FROM prodtest.test_call c LEFT JOIN public.appointments a ON {made_row:c}
+WHERE NOT c.marked_by_app
+  AND (c.run_id = (SELECT id FROM judged_run) OR NOT a.is_test_data AND c.adopted_at IS NULL)
+ORDER BY c.opened_at LIMIT %(limit)s
 
 -- name: test_rows
 -- Test appointments, the oldest first, with the exact number there are. A ledgered row's age counts from the ledger's time.
 WITH {sources}, {judged_appointments},
 shown AS (
-    SELECT j.id, j.created_at, now() - j.aged_from AS age, j.starts_at, j.status, j.verdict, j.mobile, j.run_id, j.aged_from,
+    SELECT j.id, j.created_at, CASE WHEN isfinite(j.aged_from) THEN now() - j.aged_from END AS age, j.starts_at, j.status, j.verdict, j.mobile, j.run_id, j.aged_from,
            CASE WHEN j.call_sid IS NOT NULL THEN 'ledger' WHEN j.has_reserved_number THEN 'reserved number'
                 ELSE 'unknown' END AS origin
     FROM judged j
@@ -68,6 +70,6 @@ SELECT a.id, a.google_event_id AS event_id, a.starts_at, a.duration_min,
 FROM public.appointments a WHERE a.id IN (
     (SELECT id FROM public.appointments WHERE is_test_data AND google_event_id IS NOT NULL
      ORDER BY created_at DESC LIMIT %(limit)s)
-    UNION SELECT l.appointment_id FROM ledger l WHERE l.appointment_id IS NOT NULL
+    UNION SELECT a.id FROM ledger l JOIN public.appointments a ON {made_row:l}
     UNION SELECT unnest(%(ids)s::bigint[]))
 ORDER BY a.id

@@ -1,12 +1,12 @@
 """The ledger of calls, plans, cleanups and their archive
 
-Revision ID: 7e19c4b2a6d5
+Revision ID: 3d8f1a6c5b92
 Revises:
 """
 
 from alembic import op
 
-revision = "7e19c4b2a6d5"
+revision = "3d8f1a6c5b92"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -39,11 +39,15 @@ CREATE TABLE prodtest.test_call (
     outcome text NOT NULL DEFAULT 'open' CHECK (outcome IN ('open', 'booked', 'refused', 'failed', 'abandoned')),
     transcript jsonb,
     comparison jsonb,
+    -- Ids begin anew when a table is emptied or loaded again: a row is the call's only when its time agrees too.
     user_id bigint,
-    appointment_id bigint UNIQUE,
+    user_created_at timestamptz,
+    appointment_id bigint,
+    appointment_created_at timestamptz,
     proof text,
     marked_by_app boolean,
-    adopted_at timestamptz
+    adopted_at timestamptz,
+    UNIQUE (appointment_id, appointment_created_at)
 );
 CREATE UNIQUE INDEX test_call_one_open_call_per_number ON prodtest.test_call (caller_number) WHERE outcome = 'open';
 CREATE INDEX test_call_run ON prodtest.test_call (run_id, opened_at);
