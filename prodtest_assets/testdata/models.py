@@ -214,6 +214,8 @@ class CustomerProof:
         changed_by_us: rows that a transaction of the cleanup wrote last, or that it removed. Must be zero.
         changed_by_others: rows that somebody else changed meanwhile.
         unarchived: removed rows that are not in the archive. Must be zero.
+        changed_rows: the first rows changed by us, as `table:id`.
+        is_measured: false where there are customers and the sample met none of them.
     """
 
     sampled: int
@@ -221,6 +223,8 @@ class CustomerProof:
     changed_by_others: int
     changed_by_us: int
     unarchived: int = 0
+    changed_rows: tuple[str, ...] = ()
+    is_measured: bool = True
 
     @property
     def holds(self) -> bool:

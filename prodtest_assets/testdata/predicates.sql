@@ -58,9 +58,9 @@ archived_booking AS (
 {known}, {judged_known}
 
 -- name: known
--- These rows, and how many rows each of their owners has. A row that was not marked by the application can be made known
--- by its call; one whose mark was lifted cannot. What was created at no time that is known has the age of the future. LATERAL keeps to the indexes: what this reads grows with the
--- test rows, never with the customers'.
+-- These rows, and how many rows each of their owners has. LATERAL keeps to the indexes: what this reads grows with the
+-- test rows, never with the customers'. A call makes a row known that was never marked, but not one whose mark was lifted.
+-- What was created nobody knows when counts as in the future.
 known AS MATERIALIZED (
     SELECT a.id, a.ctid AS location, a.user_id, a.created_at, a.starts_at, a.status, a.cancelled_at, a.is_test_data,
            a.google_event_id, l.call_sid, l.run_id, l.run_state, coalesce(l.opened_at, {since:a.created_at}) AS aged_from,

@@ -8,6 +8,7 @@ from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.models import CustomerProof
 
 _SAMPLE_PER_TABLE = 500
+_ROWS_NAMED = 20
 _XID_MODULUS = 2**32  # xmin shows the low 32 bits of a transaction id
 
 Fingerprints = Mapping[tuple[str, int], str]
@@ -22,20 +23,23 @@ def prove_untouched(database: Database, before: Sequence[Mapping[str, Any]], cle
     """Compare a sample with the rows as they are now, and the removals with the archive.
 
     A row that differs is not ours when its `xmin` is none of the cleanup's transactions. A row that is gone is
-    not ours when the archive does not hold it.
+    not ours when the cleanup has not archived it.
     """
     cleanup = database.row("cleanup_run", cleanup_id=cleanup_id)
     ours = {int(transaction) % _XID_MODULUS for transaction in cleanup["transactions"]}
     archived = {row["table_name"]: row["count"] for row in database.rows("archived_counts", cleanup_id=cleanup_id)}
     now = _again(database, before)
     changed = [row for row in before if now.get(_key(row), {}).get("fingerprint") != row["fingerprint"]]
-    by_us = sum(1 for row in changed if int(now.get(_key(row), {"xmin": -1})["xmin"]) in ours)
+    taken = {_key(row) for row in database.rows("archived_among", cleanup_id=cleanup_id, **_ids(changed))}
+    by_us = [key for key in map(_key, changed) if (int(now[key]["xmin"]) in ours if key in now else key in taken)]
     return CustomerProof(
         sampled=len(before),
         unchanged=len(before) - len(changed),
-        changed_by_others=len(changed) - by_us,
-        changed_by_us=by_us,
+        changed_by_others=len(changed) - len(by_us),
+        changed_by_us=len(by_us),
         unarchived=sum(abs(count - archived.get(table, 0)) for table, count in cleanup["deleted"].items()),
+        changed_rows=tuple(f"{table}:{key}" for table, key in by_us[:_ROWS_NAMED]),
+        is_measured=bool(before) or not database.row("has_customers")["has_customers"],
     )
 
 
@@ -53,8 +57,11 @@ def rows_changed(database: Database, before: Fingerprints) -> int:
 
 
 def _again(database: Database, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Mapping[str, Any]]:
-    ids = {table: [row["id"] for row in rows if row["table_name"] == table] for table in ("appointments", "users")}
-    return {_key(row): row for row in database.rows("rows_again", **ids)}
+    return {_key(row): row for row in database.rows("rows_again", **_ids(rows))}
+
+
+def _ids(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    return {table: [row["id"] for row in rows if row["table_name"] == table] for table in ("appointments", "users")}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, int]:

@@ -32,7 +32,7 @@ WITH RECURSIVE reach AS (
     UNION SELECT k.child FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k WHERE k.on_delete = 'c'
 )
 SELECT n.nspname AS schema, format('%%I.%%I', n.nspname, c.relname) AS name, max(k.child_key) AS key,
-       bool_or(k.on_delete = 'c' AND k.child_key IS NOT NULL) AS goes_along
+       bool_or(k.follows) AS goes_along
 FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k
 JOIN pg_class c ON c.oid = k.child JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.child NOT IN ('public.appointments'::regclass, 'public.users'::regclass)

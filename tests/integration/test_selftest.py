@@ -113,7 +113,8 @@ SABOTAGE = {
     "tripwire_holds": "CREATE OR REPLACE FUNCTION prodtest.refuse_delete() RETURNS trigger LANGUAGE plpgsql "
     "AS 'BEGIN RETURN OLD; END'",
     "set_null_child_keeps_its_parent": "CREATE OR REPLACE FUNCTION prodtest.blocked(p_table regclass, p_ids bigint[], "
-    "p_plan uuid, p_call text) RETURNS bigint[] LANGUAGE sql AS 'SELECT ''{}''::bigint[]'",
+    "p_plan uuid, p_call text, p_wait boolean, p_above text[] DEFAULT '{}') RETURNS bigint[] LANGUAGE sql "
+    "AS 'SELECT ''{}''::bigint[]'",
 }
 
 

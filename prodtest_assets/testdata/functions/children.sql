@@ -1,19 +1,21 @@
 -- Children: rows of other tables that refer to a test row, by the foreign keys that pg_constraint knows.
 
 CREATE OR REPLACE FUNCTION prodtest.foreign_keys_to(p_table regclass)
-RETURNS TABLE (name name, child regclass, child_key name, child_column name, parent_column name, on_delete "char")
+RETURNS TABLE (name name, child regclass, child_key name, parent_key name, same text, on_delete "char", follows boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- child_key is the child's primary key when that is one integer column; child_column is null for a
-    -- foreign key of several columns. What is null here cannot be followed, so its rows block their parent.
-    SELECT c.conname, c.conrelid::regclass,
-           (SELECT k.attname FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
-            WHERE i.indrelid = c.conrelid AND i.indisprimary AND i.indnkeyatts = 1
-              AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)),
-           CASE WHEN cardinality(c.conkey) = 1 THEN a.attname END, r.attname, c.confdeltype
-    FROM pg_constraint c
-    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-    JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = c.confkey[1]
-    WHERE c.contype = 'f' AND c.confrelid = p_table AND c.conparentid = 0
+    -- `same` joins child c to its parent p by all columns of the key. We follow what goes by CASCADE and comes back by
+    -- undo: children with one integer key that refer to one column. Users and appointments go by their own rules only.
+    SELECT c.conname, c.conrelid::regclass, prodtest.key_of(c.conrelid::regclass),
+           CASE WHEN p_table IN ('public.users'::regclass, 'public.appointments'::regclass) THEN 'id'
+                ELSE prodtest.key_of(p_table) END,
+           (SELECT string_agg(format('p.%I = c.%I', r.attname, a.attname), ' AND ')
+            FROM unnest(c.conkey, c.confkey) AS pair(child, parent)
+            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = pair.child
+            JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = pair.parent),
+           c.confdeltype,
+           c.confdeltype = 'c' AND cardinality(c.conkey) = 1 AND prodtest.key_of(c.conrelid::regclass) IS NOT NULL
+               AND c.conrelid NOT IN ('public.users'::regclass, 'public.appointments'::regclass)
+    FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = p_table AND c.conparentid = 0
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.is_reached(p_plan uuid, p_call text, p_table regclass, p_id bigint) RETURNS boolean
@@ -26,48 +28,72 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                                            WHEN 'public.users'::regclass THEN c.user_id END)
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.blocked(p_table regclass, p_ids bigint[], p_plan uuid, p_call text)
-RETURNS bigint[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prodtest.blocked(
+    p_table regclass, p_ids bigint[], p_plan uuid, p_call text, p_wait boolean, p_above text[] DEFAULT '{}'
+) RETURNS bigint[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Which of the rows may not go because of their children. A child goes along when it would by CASCADE and every
--- other foreign key of it is null or leads to a row that goes as well; any other child keeps its parent.
+-- other foreign key of it is null or leads to a row that goes as well; any other child keeps its parent, and so does one
+-- that somebody else has locked, unless it is waited for. p_above are the rows that led here, lest it go in circles.
 DECLARE
     v_key record;
-    v_other record;
-    v_test text;
-    v_found bigint[];
+    v_from text;
+    v_above text[] := p_above || ARRAY(SELECT format('%s:%s', p_table::oid, id) FROM unnest(p_ids) AS id);
     v_children bigint[];
+    v_free bigint[];
+    v_found bigint[];
     v_blocked bigint[] := '{}';
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) LOOP
-        IF v_key.child_column IS NULL THEN
-            RAISE EXCEPTION 'foreign key % of table % has several columns: its rows cannot be followed',
-                v_key.name, v_key.child USING ERRCODE = 'PT010';
-        END IF;
-        IF v_key.on_delete <> 'c' OR v_key.child_key IS NULL OR v_key.child = 'public.appointments'::regclass THEN
-            EXECUTE format('SELECT array_agg(DISTINCT c.%1$I) FROM %2$s c WHERE c.%1$I = ANY ($1)',
-                           v_key.child_column, v_key.child) INTO v_found USING p_ids;
+        v_from := format('FROM %s c JOIN %s p ON %s WHERE p.%I = ANY ($1)', v_key.child, p_table, v_key.same, v_key.parent_key);
+        IF NOT v_key.follows THEN
+            -- A row that refers to itself goes with itself.
+            EXECUTE format('SELECT array_agg(DISTINCT p.%I) %s %s', v_key.parent_key, v_from,
+                           CASE WHEN v_key.child = p_table THEN 'AND c.ctid <> p.ctid' END) INTO v_found USING p_ids;
             v_blocked := v_blocked || coalesce(v_found, '{}');
             CONTINUE;
         END IF;
-        EXECUTE format('SELECT array_agg(l.id) FROM (SELECT c.%I AS id FROM %s c WHERE c.%I = ANY ($1) FOR UPDATE) l',
-                       v_key.child_key, v_key.child, v_key.child_column) INTO v_children USING p_ids;
+        EXECUTE format('SELECT array_agg(DISTINCT c.%I) %s', v_key.child_key, v_from) INTO v_children USING p_ids;
         CONTINUE WHEN v_children IS NULL;
-        v_test := 'false';
-        FOR v_other IN
-            SELECT a.attname AS column, c.confrelid::regclass AS parent FROM pg_constraint c
-            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
-            WHERE c.contype = 'f' AND c.conrelid = v_key.child AND c.conname <> v_key.name
-        LOOP
-            v_test := v_test || format(' OR c.%1$I IS NOT NULL AND NOT prodtest.is_reached($3, $4, %2$L, c.%1$I)',
-                                       v_other.column, v_other.parent);
-        END LOOP;
-        EXECUTE format('SELECT array_agg(DISTINCT c.%I) FROM %s c WHERE c.%I = ANY ($1) AND (c.%I = ANY ($2) OR %s)',
-                       v_key.child_column, v_key.child, v_key.child_key, v_key.child_key, v_test)
-        INTO v_found USING v_children, prodtest.blocked(v_key.child, v_children, p_plan, p_call), p_plan, p_call;
+        EXECUTE format('SELECT array_agg(l.id) FROM (SELECT c.%1$I AS id FROM %2$s c WHERE c.%1$I = ANY ($1)
+                        ORDER BY c.%1$I FOR UPDATE %3$s) l', v_key.child_key, v_key.child,
+                       CASE WHEN NOT p_wait THEN 'SKIP LOCKED' END) INTO v_free USING v_children;
+        -- Rows of this very level go in one statement and may refer to each other; what leads further up is a circle.
+        v_free := ARRAY(SELECT id FROM unnest(v_free) AS id
+                        WHERE format('%s:%s', v_key.child::oid, id) NOT IN (SELECT unnest(v_above))
+                           OR v_key.child = p_table AND id IN (SELECT unnest(p_ids)));
+        EXECUTE format('SELECT array_agg(c.%1$I) FROM %2$s c WHERE c.%1$I = ANY ($1) AND NOT (%3$s)', v_key.child_key,
+                       v_key.child, prodtest.leads_nowhere_else(v_key.child, v_key.name))
+        INTO v_found USING v_free, p_plan, p_call;
+        v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_found));
+        v_found := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(p_ids) WHERE v_key.child = p_table);
+        IF v_found <> '{}' THEN
+            v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(
+                prodtest.blocked(v_key.child, v_found, p_plan, p_call, p_wait, v_above)));
+        END IF;
+        EXECUTE format('SELECT array_agg(DISTINCT p.%I) %s AND c.%I <> ALL ($2)', v_key.parent_key, v_from, v_key.child_key)
+        INTO v_found USING p_ids, v_free;
         v_blocked := v_blocked || coalesce(v_found, '{}');
     END LOOP;
     RETURN v_blocked;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.leads_nowhere_else(p_child regclass, p_key name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The condition that all foreign keys of a child c but this one are null or lead to rows that go as well: to the ids
+    -- of users and appointments that are reached, or to its own kind among $1. Any other key leads out of the plan.
+    SELECT coalesce(string_agg(format('((%s) IS NULL OR %s)', k.columns, CASE
+        WHEN k.parent_column = 'id' AND f.confrelid IN ('public.users'::regclass, 'public.appointments'::regclass)
+            THEN format('prodtest.is_reached($2, $3, %L, %s)', f.confrelid::regclass, k.columns)
+        WHEN k.parent_column = prodtest.key_of(p_child) AND f.confrelid = p_child THEN format('%s = ANY ($1)', k.columns)
+        ELSE 'false' END), ' AND '), 'true')
+    FROM pg_constraint f CROSS JOIN LATERAL (
+        SELECT string_agg(format('c.%I', a.attname), ', ') AS columns,
+               CASE WHEN count(*) = 1 THEN min(r.attname) END AS parent_column
+        FROM unnest(f.conkey, f.confkey) AS pair(child, parent)
+        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = pair.child
+        JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = pair.parent
+    ) k WHERE f.contype = 'f' AND f.conrelid = p_child AND f.conname <> p_key
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.archive_children(p_cleanup uuid, p_table regclass, p_ids bigint[]) RETURNS void
@@ -75,24 +101,27 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Archive and delete what would go by CASCADE, grandchildren first. The parents are locked: no child comes after.
 DECLARE
     v_key record;
+    v_from text;
     v_children bigint[];
     v_gone int;
     v_kept int;
     v_bytes bigint;
 BEGIN
-    FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table)
-                 WHERE on_delete = 'c' AND child_key IS NOT NULL AND child <> 'public.appointments'::regclass LOOP
-        EXECUTE format('SELECT array_agg(c.%I) FROM %s c WHERE c.%I = ANY ($1)',
-                       v_key.child_key, v_key.child, v_key.child_column) INTO v_children USING p_ids;
+    FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) WHERE follows LOOP
+        EXECUTE format('SELECT array_agg(DISTINCT c.%I) FROM %s c JOIN %s p ON %s WHERE p.%I = ANY ($1) %s',
+                       v_key.child_key, v_key.child, p_table, v_key.same, v_key.parent_key,
+                       -- Those go with this level.
+                       CASE WHEN v_key.child = p_table THEN format('AND c.%I <> ALL ($1)', v_key.child_key) END)
+        INTO v_children USING p_ids;
         CONTINUE WHEN v_children IS NULL;
         PERFORM prodtest.archive_children(p_cleanup, v_key.child, v_children);
         EXECUTE format(
-            'WITH gone AS (DELETE FROM %1$s c WHERE c.%2$I = ANY ($1) AND c.%3$I = ANY ($2)
+            'WITH gone AS (DELETE FROM %1$s c USING %5$s p WHERE c.%2$I = ANY ($1) AND %3$s AND p.%6$I = ANY ($2)
                           RETURNING c.%2$I AS id, to_jsonb(c) AS content, pg_column_size(c) AS bytes),
                   kept AS (INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
                            SELECT $3, %4$L, g.id, g.content FROM gone g RETURNING 1)
              SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone',
-            v_key.child, v_key.child_key, v_key.child_column, v_key.child::oid::regclass)
+            v_key.child, v_key.child_key, v_key.same, v_key.child::oid::regclass, p_table, v_key.parent_key)
         INTO v_gone, v_bytes, v_kept USING v_children, p_ids, p_cleanup;
         PERFORM prodtest.note_removal(
             p_cleanup, prodtest.name_of(v_key.child), v_gone, v_kept, v_bytes);
@@ -138,19 +167,22 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_key record;
     v_rows bigint;
+    v_name text;
     v_effects jsonb := '{}';
 BEGIN
     FOR v_key IN SELECT k.*, t.t AS parent FROM unnest(ARRAY['public.appointments', 'public.users']::regclass[]) t(t)
-                 CROSS JOIN LATERAL prodtest.foreign_keys_to(t.t) k
-                 WHERE k.child <> 'public.appointments'::regclass AND k.child_column IS NOT NULL LOOP
-        EXECUTE format('SELECT count(*) FROM %s c WHERE c.%I IN (SELECT unnest(b.row_ids) FROM prodtest.plan_batch b
-                        WHERE b.plan_id = $1 AND b.table_oid = $2)', v_key.child, v_key.child_column)
+                 CROSS JOIN LATERAL prodtest.foreign_keys_to(t.t) k WHERE k.child <> 'public.appointments'::regclass LOOP
+        EXECUTE format('SELECT count(*) FROM %s c JOIN %s p ON %s JOIN (
+                            SELECT unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = $1 AND b.table_oid = $2
+                        ) going ON going.id = p.id', v_key.child, v_key.parent, v_key.same)
         INTO v_rows USING p_plan, v_key.parent;
         CONTINUE WHEN v_rows = 0;
-        v_effects := v_effects || jsonb_build_object(
-            format('%s (%s)', prodtest.name_of(v_key.child),
-                   CASE v_key.on_delete WHEN 'c' THEN 'goes by cascade' WHEN 'n' THEN 'would be set null'
-                                        WHEN 'd' THEN 'would be set to its default' ELSE 'keeps its parent' END), v_rows);
+        v_name := format('%s (%s)', prodtest.name_of(v_key.child), CASE
+            WHEN v_key.follows THEN 'goes by cascade'
+            WHEN v_key.on_delete = 'c' THEN format('keeps its parent: %s cannot be followed', v_key.name)
+            WHEN v_key.on_delete = 'n' THEN 'would be set null'
+            WHEN v_key.on_delete = 'd' THEN 'would be set to its default' ELSE 'keeps its parent' END);
+        v_effects := v_effects || jsonb_build_object(v_name, v_rows + coalesce((v_effects ->> v_name)::bigint, 0));
     END LOOP;
     RETURN v_effects;
 END

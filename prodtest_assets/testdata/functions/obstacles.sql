@@ -125,7 +125,8 @@ BEGIN
                        v_key.parent, p_row.table_oid, v_key.parent_column, v_key.child_column,
                        CASE WHEN NOT p_foresee THEN v_key.lock END) INTO v_parent, v_version USING p_row.content;
         IF v_parent IS NULL THEN
-            v_obstacle := prodtest.missing_parent(p_row, v_key.parent, v_value, p_only, p_foresee, p_depth);
+            v_obstacle := prodtest.missing_parent(
+                p_row, v_key.parent, v_key.parent_column, v_value, p_only, p_foresee, p_depth);
         ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version) THEN
             v_obstacle := format('%s is not known to be the one it belonged to',
                                  prodtest.row_name(v_key.parent, v_value));
@@ -155,12 +156,16 @@ CREATE OR REPLACE FUNCTION prodtest.is_same_parent(
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.missing_parent(
-    p_row prodtest.archived_row, p_parent regclass, p_value text, p_only text[], p_foresee boolean, p_depth int
+    p_row prodtest.archived_row, p_parent regclass, p_column name, p_value text, p_only text[], p_foresee boolean, p_depth int
 ) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_archived prodtest.archived_row;
     v_name text := prodtest.row_name(p_parent, p_value);
 BEGIN
+    IF p_column IS DISTINCT FROM prodtest.key_of(p_parent) THEN
+        p_value := (SELECT a.row_id FROM prodtest.archived_row a WHERE a.cleanup_id = p_row.cleanup_id
+                    AND a.table_oid = p_parent AND a.content ->> p_column = p_value);
+    END IF;
     SELECT a.* INTO v_archived FROM prodtest.archived_row a
     WHERE a.cleanup_id = p_row.cleanup_id AND a.table_oid = p_parent AND a.row_id = p_value::bigint;
     IF NOT FOUND THEN

@@ -120,7 +120,9 @@ $$;
 
 CREATE OR REPLACE FUNCTION prodtest.name_of(p_table regclass) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT relname::text FROM pg_class WHERE oid = p_table
+    -- Without the schema where that is public.
+    SELECT concat(nullif(n.nspname, 'public') || '.', c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = p_table
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.judge(

@@ -28,7 +28,7 @@ BEGIN
             FOR UPDATE SKIP LOCKED) l;
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.appointments'::regclass)) THEN
-        v_blocked := prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call);
+        v_blocked := prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call, p_wait);
         WITH {sources}, {judged_appointments:by_id.as_asked}
         SELECT array_agg(j.id) INTO v_ids FROM judged j WHERE j.verdict = p_verdict
         AND j.id <> ALL (v_blocked);
@@ -82,7 +82,7 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.users'::regclass)
                WHERE child <> 'public.appointments'::regclass) THEN
-        v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call);
+        v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call, p_wait);
         WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
         SELECT array_agg(j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
         AND j.id <> ALL (v_blocked);

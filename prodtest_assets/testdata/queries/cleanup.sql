@@ -89,14 +89,27 @@ going AS (
     UNION ALL
     SELECT 'public.users'::regclass, array_agg(id) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[])
 )
-SELECT n.relname || CASE c.confdeltype WHEN 'c' THEN ' (goes by cascade)' WHEN 'n' THEN ' (would be set null)'
-                    WHEN 'd' THEN ' (would be set to its default)' ELSE ' (keeps its parent)' END AS effect,
+SELECT format('%%s (%%s)', concat(nullif(s.nspname, 'public') || '.', n.relname), CASE
+           WHEN c.confdeltype = 'n' THEN 'would be set null' WHEN c.confdeltype = 'd' THEN 'would be set to its default'
+           WHEN c.confdeltype <> 'c' THEN 'keeps its parent'
+           WHEN cardinality(c.conkey) > 1 OR n.oid = 'public.users'::regclass OR NOT EXISTS (
+               SELECT 1 FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
+               WHERE i.indrelid = n.oid AND i.indisprimary AND i.indnkeyatts = 1
+                 AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype))
+           THEN format('keeps its parent: %%s cannot be followed', c.conname) ELSE 'goes by cascade' END) AS effect,
        CASE WHEN has_table_privilege(c.conrelid, 'SELECT') THEN
-           format('SELECT count(*) AS rows FROM %%s c WHERE c.%%I = ANY (%%L::bigint[])', c.conrelid::regclass, a.attname, g.ids)
+           format('SELECT count(*) AS rows FROM %%s c JOIN %%s p ON %%s WHERE p.id = ANY (%%L::bigint[])', c.conrelid::regclass,
+                  g.parent, pairs.same, g.ids)
        END AS statement
 FROM going g JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = g.parent AND c.conparentid = 0
-JOIN pg_class n ON n.oid = c.conrelid JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-WHERE c.conrelid <> 'public.appointments'::regclass AND cardinality(c.conkey) = 1 AND g.ids IS NOT NULL ORDER BY 1
+JOIN pg_class n ON n.oid = c.conrelid JOIN pg_namespace s ON s.oid = n.relnamespace
+CROSS JOIN LATERAL (
+    SELECT string_agg(format('p.%%I = c.%%I', r.attname, a.attname), ' AND ') AS same
+    FROM unnest(c.conkey, c.confkey) AS pair(child, parent)
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = pair.child
+    JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = pair.parent
+) pairs
+WHERE c.conrelid <> 'public.appointments'::regclass AND g.ids IS NOT NULL ORDER BY 1
 
 -- name: remove_batch
 -- Some rows of one batch of a cleanup, in the transaction of the caller, and how far the server's transactions were before.
@@ -110,16 +123,43 @@ SELECT count(DISTINCT l.pid)::int AS count, pg_snapshot_xmax(pg_current_snapshot
 WHERE NOT l.granted AND s.datname = current_database() AND l.pid <> pg_backend_pid()
 
 -- name: customer_sample
--- Up to %(size)s customers' rows of each table, found by random keys, so that a large table costs no more.
+-- Up to %(size)s customers' rows of each table: at random points between the least and the greatest key, the next one that
+-- is a customer's, so that neither gaps between the keys nor a large table make a difference.
 SELECT 'appointments' AS table_name, a.id, md5(a::text) AS fingerprint, a.xmin::text AS xmin
-FROM public.appointments a WHERE NOT a.is_test_data AND a.id IN (
-    SELECT (b.low + random() * (b.high - b.low))::bigint
-    FROM (SELECT min(id) AS low, max(id) AS high FROM public.appointments) b, generate_series(1, %(size)s))
+FROM public.appointments a WHERE a.id IN (
+    SELECT next.id FROM (
+        SELECT b.low + (random() * (b.high::float8 - b.low))::bigint AS point
+        FROM (SELECT min(id) AS low, max(id) AS high FROM public.appointments) b, generate_series(1, %(size)s) OFFSET 0
+    ) drawn CROSS JOIN LATERAL (
+        SELECT a.id FROM (SELECT id, user_id, created_at, is_test_data FROM public.appointments
+                          WHERE id >= drawn.point ORDER BY id LIMIT 20) a
+        WHERE a.is_test_data IS NOT TRUE AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_row:c}) LIMIT 1
+    ) next)
 UNION ALL
 SELECT 'users', u.id, md5(u::text), u.xmin::text
-FROM public.users u WHERE NOT {reserved:u.mobile} AND u.id IN (
-    SELECT (b.low + random() * (b.high - b.low))::bigint
-    FROM (SELECT min(id) AS low, max(id) AS high FROM public.users) b, generate_series(1, %(size)s))
+FROM public.users u WHERE u.id IN (
+    SELECT next.id FROM (
+        SELECT b.low + (random() * (b.high::float8 - b.low))::bigint AS point
+        FROM (SELECT min(id) AS low, max(id) AS high FROM public.users) b, generate_series(1, %(size)s) OFFSET 0
+    ) drawn CROSS JOIN LATERAL (
+        SELECT u.id FROM (SELECT id, mobile, created_at FROM public.users
+                          WHERE id >= drawn.point ORDER BY id LIMIT 20) u
+        WHERE {reserved:u.mobile} IS NOT TRUE AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_user:c}) LIMIT 1
+    ) next)
+
+-- name: has_customers
+-- Whether there is any row that the sample might have met.
+SELECT EXISTS (SELECT 1 FROM public.appointments a WHERE a.is_test_data IS NOT TRUE
+               AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_row:c}))
+    OR EXISTS (SELECT 1 FROM public.users u WHERE {reserved:u.mobile} IS NOT TRUE
+               AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_user:c})) AS has_customers
+
+-- name: archived_among
+-- Which of these rows one cleanup has archived.
+SELECT prodtest.name_of(table_oid) AS table_name, row_id AS id FROM prodtest.archived_row
+WHERE cleanup_id = %(cleanup_id)s AND (
+    table_oid = 'public.appointments'::regclass AND row_id = ANY (%(appointments)s)
+    OR table_oid = 'public.users'::regclass AND row_id = ANY (%(users)s))
 
 -- name: rows_again
 -- The same rows once more.

@@ -2,12 +2,12 @@
 
 -- name: archived_counts
 -- How many rows a cleanup has put into the archive, per table.
-SELECT (SELECT relname FROM pg_class WHERE oid = table_oid) AS table_name, count(*)::int AS count
+SELECT prodtest.name_of(table_oid) AS table_name, count(*)::int AS count
 FROM prodtest.archived_row WHERE cleanup_id = %(cleanup_id)s GROUP BY table_oid
 
 -- name: archive_total
 -- How many rows can be restored, per table.
-SELECT (SELECT relname FROM pg_class WHERE oid = table_oid) AS table_name, count(*)::int AS count
+SELECT prodtest.name_of(table_oid) AS table_name, count(*)::int AS count
 FROM prodtest.archived_row GROUP BY table_oid
 
 -- name: undoable_cleanups
