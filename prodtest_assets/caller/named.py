@@ -1,7 +1,7 @@
 """Days, times of day, lengths, numbers and names that a prompt mentions, compared with the caller's own."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from prodtest_assets.caller import spoken, wordings_told
@@ -99,7 +99,7 @@ def mentions(text: str, facts: Facts) -> Mentions:
         parts=halves + tuple(named == spoken.part_of_day(start) for named in _PART.findall(text)),
         lengths=tuple(named == facts.duration_min for named in minutes(text)),
         numbers=tuple(digits.endswith(named[-10:]) for named in chain(phones, ends)),
-        names=tuple(set(found.split()) <= set(facts.name.lower().split()) for found in _names(text)),
+        names=tuple(set(found.split()) <= set(re.findall(r"[\w'-]+", facts.name.lower())) for found in _names(text)),
     )
 
 
@@ -123,7 +123,7 @@ def all_are(text: str, facts: Facts) -> bool | None:
     return all(verdicts) if verdicts else None
 
 
-def contradicts(text: str, facts: Facts, *, strictly: bool = False) -> bool:
+def contradicts(text: str, facts: Facts, *, strictly: bool = False, scripted: str = "") -> bool:
     """Whether yes would agree to something else than the caller wants.
 
     Of each kind of thing (weekdays, times, lengths and so on) the last clause that names any is judged: in
@@ -133,13 +133,19 @@ def contradicts(text: str, facts: Facts, *, strictly: bool = False) -> bool:
         text: as `questions.sentences` gives it, joined.
         facts: what the caller knows.
         strictly: one other thing among several is a contradiction.
+        scripted: what a call script made the caller say, in lower case; it is theirs, too.
     """
+    facts = replace(facts, name=f"{facts.name} {scripted}")
+    told_otherwise = [False in verdicts for verdicts in mentions(scripted, facts).by_kind()]
     last: dict[int, tuple[bool, ...]] = {}
     for clause in _CLAUSE_END.split(text):
         if not wordings_told.NO_PROPOSAL.search(clause):
             found = mentions(wordings_told.NOT_MEANT.sub(" ", clause), facts)
             last |= {kind: verdicts for kind, verdicts in enumerate(found.by_kind()) if verdicts}
-    return any(not (all(verdicts) if strictly else any(verdicts)) for verdicts in last.values())
+    return any(
+        not told_otherwise[kind] and not (all(verdicts) if strictly else any(verdicts))
+        for kind, verdicts in last.items()
+    )
 
 
 def _dates(text: str) -> list[re.Match[str]]:

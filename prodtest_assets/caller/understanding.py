@@ -56,6 +56,7 @@ class Understanding:
     misspoken: str = ""
     _told: set[Kind] = field(default_factory=set)
     _last: tuple[Kind, ...] = ()
+    _scripted: str = ""
 
     def reply(self, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None = None) -> Reply | None:
         """Answer a prompt.
@@ -75,7 +76,9 @@ class Understanding:
 
     def _by_rule(self, rule: Rule, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None) -> Reply | None:
         if rule.say or rule.press:
-            return Reply(spoken.filled(rule.say, self.facts), spoken.filled(rule.press, self.facts))
+            said = spoken.filled(rule.say, self.facts)
+            self._scripted += f" {said.lower()},"
+            return Reply(said, spoken.filled(rule.press, self.facts))
         if rule.kind is None:
             return Reply(hangs_up=rule.hangs_up)
         heard = " ".join(questions.sentences(prompt))
@@ -166,10 +169,10 @@ class Understanding:
     def _is_another_wish(self, heard: str) -> bool:
         """Whether yes would agree to something else than is wanted; a booking at another time could not be found."""
         if not wordings_told.OTHER_TIME.search(wordings_told.NOT_MEANT.sub("", heard)):
-            return named.contradicts(heard, self.facts)
+            return named.contradicts(heard, self.facts, scripted=self._scripted)
         found = named.mentions(heard, self.facts)
         names_any = found.weekdays or found.dates or found.times
-        return not names_any or named.contradicts(heard, self.facts, strictly=True)
+        return not names_any or named.contradicts(heard, self.facts, strictly=True, scripted=self._scripted)
 
     def _in_words(self, kinds: tuple[Kind, ...], heard: str, *, declining: bool) -> Reply | None:
         said = [self._say(kind, heard, declining=declining) for kind in kinds]
@@ -223,7 +226,7 @@ class Understanding:
             heard = question
         facts = self.facts
         own = {facts.name.lower(), spoken.MONTHS[facts.start.month - 1].lower()} - {"may"}
-        return not named.contradicts(heard, facts) and (
+        return not named.contradicts(heard, facts, scripted=self._scripted) and (
             any(word in heard for word in own) or any(map(any, named.mentions(heard, facts).by_kind()))
         )
 

@@ -23,6 +23,18 @@ def answer(script: str, prompt: str, *, speech: bool = True, keypad: bool = Fals
     return understanding.reply(prompt, speech=speech, keypad=keypad)
 
 
+def test_what_a_script_made_the_caller_say_is_agreed_to_when_it_is_read_back() -> None:
+    understanding = Understanding(
+        FACTS, script=read_script('[answers]\n"your name" = "Bo Li"\n"how long" = "one hour"\n')
+    )
+    for prompt in ("What is your name?", "How long?"):
+        understanding.reply(prompt, speech=True, keypad=False)
+
+    for prompt in ("I heard Bo Li. Is that right?", "That is 60 minutes, correct?"):
+        assert understanding.reply(prompt, speech=True, keypad=False) == Reply(speech="yes")
+    assert understanding.reply("I heard Al Bo. Is that right?", speech=True, keypad=False) == Reply(speech="no")
+
+
 def test_a_rule_says_what_no_caller_could_know() -> None:
     script = '[answers]\n"member code" = "four two"'
 
