@@ -134,7 +134,8 @@ class Conversation:
         except BadTwiml as fault:
             message, url = f"{step.method} {step.url.path}: {fault.plain}", str(answer.url)
             raise ProviderError(message, fault.code, url=url, status=answer.status, latency=answer.latency) from fault
-        self._remarks += (warning for warning in document.warnings if warning not in self._remarks)
+        for warning in document.warnings:
+            self._remark(warning)
         self._is_noted = False
         self._hearing.turn_noted()
         try:
@@ -146,7 +147,7 @@ class Conversation:
         try:
             self._line.send_again()
         except CallFailed as fault:
-            self._remarks.append(f"delivered a second time: {fault}")
+            self._remark(f"delivered a second time: {fault}")
 
     def _perform(self, verbs: tuple[Verb, ...], answer: Answer) -> Next | Over:
         if not any(isinstance(verb, twiml.Reject) for verb in verbs[:1]):
@@ -174,9 +175,9 @@ class Conversation:
                 return Over(Ended.hung_up_by_application, problem, "busy" if verb.reason == "busy" else "no-answer")
             case twiml.Record():
                 # An empty recording is not posted; the next verb follows. .../voice/twiml/record
-                self._remarks.append("the application wanted a recording and got silence")
+                self._remark("the application wanted a recording and got silence")
             case twiml.Dial():
-                self._remarks.append("the application dialled someone else, and nobody answered")
+                self._remark("the application dialled someone else, and nobody answered")
                 if verb.action is not None:
                     return Next(resolve(answer.url, verb.action), verb.method, {"DialCallStatus": "no-answer"})
             case twiml.NotFollowed():
@@ -228,12 +229,12 @@ class Conversation:
             url = resolve(answer.url, gather.partial)
             self._line.request(gather.partial_method, url, {**self._call_fields, **heard})
         except CallFailed as fault:
-            self._remarks.append(f"the partial result was not taken: {fault}")
+            self._remark(f"the partial result was not taken: {fault}")
 
     def _without_input(self, gather: twiml.Gather, answer: Answer) -> Next | None:
         if not gather.action_on_empty:
             if not self._hearing.prompt and not self._unplaced:
-                self._remarks.append("the application waited for input without asking for any")
+                self._remark("the application waited for input without asking for any")
             return None
         fields = {"SpeechResult": "", "Confidence": "0.0"} if gather.speech else {"Digits": ""}
         return Next(resolve(answer.url, gather.action), gather.method, fields)
@@ -269,7 +270,7 @@ class Conversation:
         )
         if known is None or self._fallback is None or step.to_fallback:
             return Over(Ended.failed, problem, "completed" if len(self.turns) > 1 else "failed")
-        self._remarks.append(f"{problem}, and the fallback was asked")
+        self._remark(f"{problem}, and the fallback was asked")
         asked = {"ErrorCode": str(known.code), "ErrorUrl": known.url}
         return Next(self._fallback, "POST", asked, to_fallback=True)
 
@@ -277,6 +278,10 @@ class Conversation:
         self.turns.append(turn)
         if self._on_turn is not None:
             self._on_turn(turn)
+
+    def _remark(self, remark: str) -> None:
+        if remark not in self._remarks:
+            self._remarks.append(remark)
 
     def _quoted(self) -> str:
         prompt = self._masked(self._hearing.prompt)

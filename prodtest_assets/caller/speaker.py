@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from prodtest_assets.caller import keypad, menu, questions, wordings_menu
+from prodtest_assets.caller import keypad, menu, questions, wordings, wordings_menu
 from prodtest_assets.caller.clock import Clock
 from prodtest_assets.caller.hearing import Hearing
 from prodtest_assets.caller.persona import Persona
@@ -84,7 +84,9 @@ class Speaker:
         heard = hearing.prompt if rule else hearing.words
         reply = understanding.reply(heard, **takes, num_digits=gather.num_digits)
         if reply is None:
-            return Quiet.AT_A_LOSS if asks else Quiet.SILENT if _wants_nothing(hearing, gather) else Quiet.WAITS
+            if asks and (ends_in_silence or _asks_beside_menu(hearing)):
+                return Quiet.AT_A_LOSS
+            return Quiet.SILENT if _wants_nothing(hearing, gather) else Quiet.WAITS
         if reply.hangs_up:
             return Quiet.HANGS_UP
         return self._say(reply, gather) if reply.speech or reply.keys else Quiet.SILENT
@@ -116,15 +118,21 @@ class Speaker:
         return speech.partition(_BEFORE_A_PAUSE)[0] if is_cut else speech
 
 
+def _asks_beside_menu(hearing: Hearing) -> bool:
+    """Whether more is asked than which key; a menu without a right one is left alone where the call goes on."""
+    return bool(questions.asked(menu.without_menu(" ".join(questions.sentences(hearing.words)))))
+
+
 def _wants_nothing(hearing: Hearing, gather: Gather) -> bool:
     """Whether there is nothing to answer: no prompt, a farewell, or which keys lead elsewhere."""
+    if hearing.words != hearing.prompt:
+        return False
     heard = questions.sentences(hearing.words)
-    if not heard or hearing.words != hearing.prompt:
-        return not hearing.prompt
-    return bool(_FAREWELL.search(heard[-1])) or (not gather.speech and all(map(_leads_elsewhere, heard)))
+    rest = [sentence for sentence in heard if not _leads_elsewhere(sentence, speech=gather.speech)]
+    return not rest or bool(_FAREWELL.search(rest[-1]))
 
 
-def _leads_elsewhere(sentence: str) -> bool:
-    is_about_keys = bool(menu.options(sentence)) or "press" in sentence
-    leads_away = wordings_menu.LEADS_AWAY.search(sentence) and not wordings_menu.BOOKS.search(sentence)
-    return is_about_keys and bool(leads_away)
+def _leads_elsewhere(sentence: str, *, speech: bool) -> bool:
+    if (speech and wordings.REQUEST.search(sentence)) or wordings_menu.BOOKS.search(sentence):
+        return False
+    return (bool(menu.options(sentence)) or "press" in sentence) and bool(wordings_menu.LEADS_AWAY.search(sentence))

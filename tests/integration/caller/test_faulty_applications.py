@@ -229,6 +229,23 @@ def test_a_statement_while_the_application_listens_is_no_question_when_the_call_
     assert [turn.text for turn in call.turns if turn.speaker == "caller"] == ["Jane Quick"]
 
 
+def test_a_menu_without_a_right_key_is_left_alone_where_the_application_goes_on(
+    call_to: Callable[..., Call],
+) -> None:
+    notice = "<Gather numDigits='1'><Say>Hello. Press star for our privacy notice.</Say></Gather>"
+    again = "<Gather numDigits='1'><Say>You are booked. To hear this again, press 1.</Say></Gather><Say>Goodbye.</Say>"
+    call = call_to(answering(notice + NAME, again))
+
+    assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
+    assert [turn.text for turn in call.turns if turn.speaker == "caller"] == ["Jane Quick"]
+
+
+def test_a_remark_is_made_once_however_often_it_applies(call_to: Callable[..., Call]) -> None:
+    call = call_to(answering("<Record/><Redirect/>"))
+
+    assert (call.problem or "").count("the application wanted a recording and got silence") == 1
+
+
 @pytest.mark.parametrize("answer", ["<Say>We are closed.</Say>", "<Gather input='speech'/><Say>Bye.</Say>", ""])
 def test_a_call_that_ends_before_the_caller_has_spoken_says_so_and_was_not_led_to_its_end(
     call_to: Callable[..., Call], answer: str
