@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(?:\.venv/bin/)?((?:prodtest|make) [^`]+)`")
 _SHELLS = ("", "sh", "bash")
 # What a checkout holds that the commands use; whatever else lies in this one (an `.env`, say) is not for them.
 _CHECKED_OUT = (
@@ -68,6 +69,12 @@ def quoted_commands(document: Path) -> list[Quoted]:
         for place, line in enumerate(fence[3].splitlines())
         if (command := _without_comment(line))
     ]
+
+
+def inline_commands(document: Path) -> set[str]:
+    """The commands of this project that are named within the text of a document."""
+    prose = _FENCE.sub("", document.read_text())
+    return {" ".join(found.split()) for found in _INLINE.findall(prose)}
 
 
 def _without_comment(line: str) -> str:

@@ -1,6 +1,8 @@
 """Each command that a document quotes, typed as written by a shell, on a real database and a real application."""
 
 import re
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -8,9 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from prodtest_assets.cli.entry import run
 from prodtest_assets.errors import Unreachable
 from prodtest_assets.sandbox.seed import seed_customers, seed_leftovers
 from prodtest_assets.sandbox.server import RunningApp, running_app
+from prodtest_assets.schema import MARK_REVISION
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.holds import Subject, add_hold
@@ -18,7 +22,7 @@ from prodtest_assets.testdata.models import Policy, Scope
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from prodtest_assets.testdata.protect import unprotect
 from tests.booking_world import START, BookingWorld
-from tests.documents import ROOT, Expected, Reader, documents, quoted_commands
+from tests.documents import ROOT, Expected, Reader, documents, inline_commands, quoted_commands
 from tests.left_out import needs_debian_package
 
 # A suite in the place of the shipped ones, so that a run takes seconds; those are run by test_call_suites.py,
@@ -90,9 +94,11 @@ _EXPECTED: Mapping[str, Expected] = {
     "prodtest undo CLEANUP_ID --dry-run": Expected(("1 appointment",)),
     "prodtest undo CLEANUP_ID": Expected(("1 appointment",)),
     "prodtest undo CLEANUP_ID --only appointments:APPOINTMENT_ID": Expected(("1 appointment",)),
-    'prodtest hold add --appointment APPOINTMENT_ID --days 3 --reason "the caller heard a wrong time"': Expected(),
+    'prodtest hold add --appointment APPOINTMENT_ID --days 3 --reason "the caller heard a wrong time"': Expected(
+        ("hold ", ": appointment ", " stays until ")
+    ),
     "prodtest hold list": Expected(("the caller heard a wrong time",)),
-    "prodtest hold release HOLD_ID": Expected(),
+    "prodtest hold release HOLD_ID": Expected((" is released",)),
     "python tests/production/cleanup.py count": Expected(("test appointments in booking_test_",)),
     "python tests/production/cleanup.py list --limit 10": Expected(("caller", "*****", " more: ")),
     "python tests/production/cleanup.py verify": Expected(("no_stale_test_rows",)),
@@ -207,13 +213,17 @@ def test_every_command_of_a_document_does_what_it_says(document: Path, reader: R
     for quoted in typed:
         if not quoted.text.startswith(_READS):
             reader.type(quoted.text, _EXPECTED[quoted.text])
+        if quoted.text == "alembic upgrade head":  # it says nothing itself
+            reader.type("alembic current", Expected((f"{MARK_REVISION} (head)",)))
 
 
 @needs_debian_package("postgresql-client", "psql")
 def test_what_is_given_to_psql_is_understood_by_it_and_only_reads(reader: Reader, world: BookingWorld) -> None:
-    reader.environment = {**reader.environment, "PRODUCTION_DB_URL": world.url.replace("://", "+asyncpg://", 1)}
-    for quoted in (quoted for quoted in _QUOTED if quoted.text.startswith("look")):
-        reader.type(quoted.text, Expected() if "{" in quoted.text else Expected((" row",)))
+    looks = [quoted.text for quoted in _QUOTED if quoted.text.startswith("look")]
+    for scheme in ("postgresql+asyncpg", "postgresql+psycopg2", "postgresql+psycopg", "postgres", "postgresql"):
+        reader.environment = {**reader.environment, "PRODUCTION_DB_URL": world.url.replace("postgresql", scheme, 1)}
+        for look in looks:
+            reader.type(look, Expected() if "{" in look else Expected((" row",)))
     reader.type('look "DELETE FROM appointments"', Expected(("read-only transaction",), code=1))
 
 
@@ -231,6 +241,15 @@ def test_the_sessions_of_prodtest_are_ended_from_anywhere(booking_url: str, tmp_
 def test_every_quoted_command_is_run_here_or_declared_to_be_run_elsewhere() -> None:
     quoted = {command.text for command in _QUOTED if not command.text.startswith(_READS)}
     assert quoted == _EXPECTED.keys() | _COVERED_ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize("command", sorted(set().union(*map(inline_commands, _DOCUMENTS))))
+def test_a_command_that_is_named_in_the_text_exists_with_its_options(command: str) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, check=True)
+    else:
+        assert run([*words[1:], "--help"]) == 0
 
 
 @pytest.mark.parametrize("command", _COVERED_ELSEWHERE)

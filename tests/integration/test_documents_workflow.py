@@ -16,6 +16,7 @@ import yaml
 
 from prodtest_assets.sandbox.seed import seed_customers
 from prodtest_assets.sandbox.server import running_app
+from prodtest_assets.settings import documented as documented_settings
 from tests.booking_world import BookingWorld
 
 ROOT = Path(__file__).parents[2]
@@ -123,8 +124,26 @@ def test_cleaning_up_and_reporting_happen_always_and_the_report_is_kept() -> Non
     assert always == ["Clean up", "Report", "actions/upload-artifact@v4"]
 
 
+# Nothing in the workflow alerts, and no Dagster runs.
+_NOT_FOR_THE_WORKFLOW = {
+    "PRODTEST_ALERT_URLS", "PRODTEST_AUTOSTART", "PRODTEST_CALENDAR_API_URL", "PRODTEST_TARGET",
+    "PRODTEST_WEBSERVER_URL",
+}  # fmt: skip
+
+
+def test_every_setting_can_be_given() -> None:
+    assert set(WORKFLOW["env"]) == {setting.names[0] for setting in documented_settings()} - _NOT_FOR_THE_WORKFLOW
+
+
 @pytest.mark.parametrize(
-    "name", ["PRODUCTION_DB_URL", "PRODUCTION_TEST_URL", "PRODUCTION_API_KEY", "TWILIO_AUTH_TOKEN"]
+    "name",
+    [
+        "PRODUCTION_DB_URL",
+        "PRODUCTION_TEST_URL",
+        "PRODUCTION_API_KEY",
+        "TWILIO_AUTH_TOKEN",
+        "GOOGLE_SERVICE_ACCOUNT_JSON",
+    ],
 )
 def test_what_is_secret_comes_from_the_secrets_and_no_script_holds_an_expression(name: str) -> None:
     assert WORKFLOW["env"][name] == "${{ secrets.%s }}" % name  # noqa: UP031
