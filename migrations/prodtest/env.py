@@ -4,12 +4,13 @@ The functions are installed as a whole after every upgrade: they are code, and t
 """
 
 import logging
+from contextlib import suppress
 from typing import cast
 
 import psycopg
 from alembic import context
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from prodtest_assets.errors import ConfigurationError
@@ -20,6 +21,9 @@ from prodtest_assets.testdata.protect import protect_again
 from prodtest_assets.testdata.statements import functions, partial_indexes, reserved_number_function
 
 log = logging.getLogger("prodtest.migrations")
+
+_LOCK_TIMEOUT = "5s"
+_STATEMENT_TIMEOUT = "30min"
 
 
 def _url() -> str:
@@ -64,16 +68,39 @@ def _create_tables_and_functions(connection: Connection, reserved: ReservedNumbe
 
 
 def _create_indexes(connection: Connection) -> None:
+    # Rather go without an index than let the application queue behind one that waits.
+    connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+    connection.exec_driver_sql(f"SET statement_timeout = '{_STATEMENT_TIMEOUT}'")
     for name, statement in partial_indexes().items():
         try:
-            if connection.execute(
-                text("SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"),
-                {"name": name},
-            ).scalar():
-                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-            connection.exec_driver_sql(statement)
-        except ProgrammingError:
-            log.warning("index %s may not be created here; everything works without it, slower", name)
+            _create_index(connection, name, statement)
+        except DBAPIError as error:
+            log.warning("index %s cannot be made here (%s); everything works without it, slower", name, error.orig)
+            with suppress(DBAPIError):
+                if not _is_valid(connection, name):
+                    connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+def _create_index(connection: Connection, name: str, statement: str) -> None:
+    """Make an index, or make it again when it was left half-made or knows other reserved numbers than these."""
+    stamp = ""
+    if "is_reserved_number" in statement:
+        function = "'prodtest.is_reserved_number(text)'::regprocedure"
+        stamp = str(connection.execute(text(f"SELECT md5(prosrc) FROM pg_proc WHERE oid = {function}")).scalar())
+    found = connection.execute(
+        text("SELECT coalesce(obj_description(to_regclass(:name), 'pg_class'), '')"), {"name": name}
+    ).scalar()
+    if not _is_valid(connection, name) or found != stamp:
+        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    connection.exec_driver_sql(statement)
+    if found != stamp:
+        connection.exec_driver_sql(f"COMMENT ON INDEX {name} IS '{stamp}'")
+
+
+def _is_valid(connection: Connection, name: str) -> bool:
+    """False also for an index that is not there."""
+    asked = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+    return bool(connection.execute(asked, {"name": name}).scalar())
 
 
 def run_migrations() -> None:

@@ -8,7 +8,7 @@ from prodtest_assets.calendar_events import EventRemoval
 from prodtest_assets.cli.output import counted, instant, per_table, say, show, show_json, show_table
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.reports.words import size
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, StopReason, StorageChange
+from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, CustomerProof, Policy, StopReason, StorageChange
 
 _VERDICTS: Mapping[str, str] = {
     "in_use": "still has appointments that stay",
@@ -136,11 +136,19 @@ def _print_report(report: CleanupReport, database: str, events: EventRemoval) ->
         _show_storage(report.storage)
     show_events(events)
     if report.proof:
-        proof = report.proof
-        show(
-            f"  customers: {counted(proof.sampled, 'row')} sampled, {proof.changed_by_us:,} changed by this cleanup, "
-            f"{proof.changed_by_others:,} by others"
-        )
+        _show_proof(report.proof)
+
+
+def _show_proof(proof: CustomerProof) -> None:
+    if not proof.is_measured:
+        show("  customers: not measured, the sample met none of their rows")
+        return
+    show(
+        f"  customers: {counted(proof.sampled, 'row')} sampled, {proof.changed_by_us:,} changed by this cleanup, "
+        f"{proof.changed_by_others:,} by others"
+    )
+    if proof.changed_rows:
+        show(f"  changed: {', '.join(proof.changed_rows)}")
 
 
 def _show_storage(storage: StorageChange) -> None:

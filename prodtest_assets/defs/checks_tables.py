@@ -73,6 +73,8 @@ def customer_rows_untouched(booking_database: BookingDatabase) -> dg.AssetCheckR
             description=f"the last cleanup ended {cleanup['stop_reason']} before it could compare",
             metadata=metadata | advice | NOT_MEASURED,
         )
+    if not broken and not proof.get("is_measured", True):
+        return not_measured("the sample of the last cleanup met no customer's row")
     changed, unarchived = proof["changed_by_us"], proof["unarchived"]
     others = f"; {len(broken) - 1} earlier ones too" if len(broken) > 1 else ""
     return dg.AssetCheckResult(

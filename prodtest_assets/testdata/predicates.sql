@@ -13,6 +13,12 @@
 (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace('prodtest') AND relname = 'archived_row'
  AND has_schema_privilege(relnamespace, 'USAGE'))
 
+-- name: is_guarded
+-- Whether the archive's constraint means the table that is called appointments now.
+EXISTS (SELECT 1 FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+        WHERE c.conrelid = {archive_table} AND c.conname = 'only_test_rows_are_archived'
+          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass('public.appointments'))
+
 -- name: sources
 -- What our own schema knows: calls with the state of their run, exemptions, archived rows.
 ledger AS (

@@ -121,6 +121,17 @@ def test_a_customer_s_row_that_a_cleanup_changed_is_an_error(run_job: RunJob, wo
     assert (check.passed, check.severity) == (False, ERROR)
 
 
+def test_a_cleanup_whose_sample_met_no_customer_has_not_measured_them(run_job: RunJob, world: BookingWorld) -> None:
+    world.book(age=TWO_DAYS)
+    run_job(CLEANUP)
+    world.sql('UPDATE prodtest.cleanup_run SET proof = proof || \'{"sampled": 0, "is_measured": false}\'')
+
+    check = run_job(MONITOR).check("customer_rows_untouched")
+
+    assert check.passed
+    assert check.description == "not measured: the sample of the last cleanup met no customer's row"
+
+
 def test_a_customer_s_row_that_was_changed_stays_red_and_stops_cleaning_until_somebody_acknowledges_it(
     run_job: RunJob, instance: dg.DagsterInstance, world: BookingWorld
 ) -> None:

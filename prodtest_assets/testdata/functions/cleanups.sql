@@ -7,6 +7,7 @@ BEGIN
     IF NOT prodtest.take_lease(p_cleanup, p_actor) THEN
         RAISE EXCEPTION 'the cleanup lease was lost' USING ERRCODE = 'PT006';
     END IF;
+    PERFORM prodtest.require_guard();
     PERFORM prodtest.require_floor(p.scope, p.cutoff) FROM prodtest.plan p WHERE p.id = p_plan AND p.is_complete;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no complete plan %', p_plan USING ERRCODE = 'PT009';
@@ -84,6 +85,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no closed call % in the ledger', p_call USING ERRCODE = 'PT009';
     END IF;
+    PERFORM prodtest.require_guard();
     INSERT INTO prodtest.cleanup_run (id, actor) VALUES (v_call.run_id, 'test') ON CONFLICT (id) DO NOTHING;
     v_removed := prodtest.archive_appointments(
         v_call.run_id, NULL, p_call, ARRAY[v_call.appointment_id], 'call', '-infinity', v_call.run_id, true);

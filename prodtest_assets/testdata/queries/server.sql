@@ -28,8 +28,9 @@ SELECT ARRAY(SELECT t.name || '.' || c.name FROM (VALUES
        to_regclass('public.alembic_version') IS NOT NULL AS has_version_table,
        has_table_privilege(to_regclass('public.appointments'), 'SELECT') AS may_read,
        has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
-       to_regclass('public.prodtest_stale_test_rows') IS NOT NULL AS has_stale_index,
-       to_regclass('public.prodtest_reserved_users') IS NOT NULL AS has_reserved_index
+       ours.valid = 2 AS has_indexes, ours.found > ours.valid AS has_broken_index
+FROM (SELECT count(*) AS found, count(*) FILTER (WHERE indisvalid) AS valid FROM pg_index
+      WHERE indexrelid IN (to_regclass('public.prodtest_stale_test_rows'), to_regclass('public.prodtest_reserved_users'))) ours
 
 -- name: application_revision
 -- Where the application's own migrations stand.
@@ -54,8 +55,8 @@ FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory
 WHERE mark.attrelid = to_regclass('public.appointments') AND mark.attname = 'is_test_data' AND NOT mark.attisdropped
 
 -- name: installed_fingerprint
--- Which version of our functions stands here; null when none does.
-SELECT obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') AS fingerprint
+-- Which version of our functions stands here; null when none does, or none for the tables that are here now.
+SELECT CASE WHEN {is_guarded} THEN obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') END AS fingerprint
 
 -- name: sensor_heartbeats
 -- When each sensor was last alive.

@@ -6,13 +6,14 @@ from uuid import uuid4
 import click
 import pytest
 
-from prodtest_assets.cli.cleanup_view import exit_code
+from prodtest_assets.calendar_events import EventRemoval
+from prodtest_assets.cli.cleanup_view import exit_code, show_report
 from prodtest_assets.cli.demo.command import require_extra
 from prodtest_assets.cli.entry import COMMANDS, prodtest
 from prodtest_assets.cli.output import counted, per_table, shown_url
 from prodtest_assets.cli.preflight.lines import Level, failed_with
 from prodtest_assets.errors import ConfigurationError, Unreachable
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, CustomerProof, Scope, StopReason
+from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, CustomerProof, Policy, Scope, StopReason
 
 UNTOUCHED = CustomerProof(sampled=10, unchanged=10, changed_by_others=0, changed_by_us=0)
 
@@ -47,6 +48,18 @@ def test_each_stop_reason_has_its_exit_code(ended: CleanupReport, code: int) -> 
 def test_a_cleanup_that_changed_a_customers_row_has_failed_whatever_it_says() -> None:
     broken = CustomerProof(sampled=10, unchanged=9, changed_by_others=0, changed_by_us=1)
     assert exit_code(report(StopReason.DRAINED, proof=broken)) == 1
+
+
+@pytest.mark.parametrize(
+    ("proof", "told"),
+    [
+        (CustomerProof(10, 9, 0, 1, changed_rows=("users:7",)), "changed: users:7"),
+        (CustomerProof(0, 0, 0, 0, is_measured=False), "customers: not measured"),
+    ],
+)
+def test_a_report_names_changed_rows_and_a_sample_that_met_nobody(capsys, proof: CustomerProof, told: str) -> None:
+    show_report(report(StopReason.DRAINED, proof=proof), Policy(), "booking_test", EventRemoval(), as_json=False)
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", COMMANDS)
