@@ -12,6 +12,7 @@ _ROWS_NAMED = 20
 _XID_MODULUS = 2**32  # xmin shows the low 32 bits of a transaction id
 
 Fingerprints = Mapping[tuple[str, int], str]
+Row = Mapping[str, Any]
 
 
 def sample_customers(database: Database) -> list[Mapping[str, Any]]:
@@ -23,15 +24,15 @@ def prove_untouched(database: Database, before: Sequence[Mapping[str, Any]], cle
     """Compare a sample with the rows as they are now, and the removals with the archive.
 
     A row that differs is not ours when its `xmin` is none of the cleanup's transactions. A row that is gone is
-    not ours when the cleanup has not archived it.
+    not ours when the cleanup has not archived it, or has found it changed, as when somebody had marked it meanwhile.
     """
     cleanup = database.row("cleanup_run", cleanup_id=cleanup_id)
     ours = {int(transaction) % _XID_MODULUS for transaction in cleanup["transactions"]}
     archived = {row["table_name"]: row["count"] for row in database.rows("archived_counts", cleanup_id=cleanup_id)}
     now = _again(database, before)
     changed = [row for row in before if now.get(_key(row), {}).get("fingerprint") != row["fingerprint"]]
-    taken = {_key(row) for row in database.rows("archived_among", cleanup_id=cleanup_id, **_ids(changed))}
-    by_us = [key for key in map(_key, changed) if (int(now[key]["xmin"]) in ours if key in now else key in taken)]
+    taken = {_key(row): row for row in database.rows("archived_among", cleanup_id=cleanup_id, **_ids(changed))}
+    by_us = [_key(row) for row in changed if _is_ours(row, now.get(_key(row)), taken.get(_key(row)), ours)]
     return CustomerProof(
         sampled=len(before),
         unchanged=len(before) - len(changed),
@@ -41,6 +42,12 @@ def prove_untouched(database: Database, before: Sequence[Mapping[str, Any]], cle
         changed_rows=tuple(f"{table}:{key}" for table, key in by_us[:_ROWS_NAMED]),
         is_measured=bool(before) or not database.row("has_customers")["has_customers"],
     )
+
+
+def _is_ours(before: Row, now: Row | None, taken: Row | None, transactions: set[int]) -> bool:
+    if now:
+        return int(now["xmin"]) in transactions
+    return taken is not None and (taken["adopted"] or taken["fingerprint"] == before["fingerprint"])
 
 
 def customer_fingerprints(database: Database) -> Fingerprints:

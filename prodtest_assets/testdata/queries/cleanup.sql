@@ -155,11 +155,14 @@ SELECT EXISTS (SELECT 1 FROM public.appointments a WHERE a.is_test_data IS NOT T
                AND NOT EXISTS (SELECT 1 FROM prodtest.test_call c WHERE {made_user:c})) AS has_customers
 
 -- name: archived_among
--- Which of these rows one cleanup has archived.
-SELECT prodtest.name_of(table_oid) AS table_name, row_id AS id FROM prodtest.archived_row
-WHERE cleanup_id = %(cleanup_id)s AND (
-    table_oid = 'public.appointments'::regclass AND row_id = ANY (%(appointments)s)
-    OR table_oid = 'public.users'::regclass AND row_id = ANY (%(users)s))
+-- Which of these rows one cleanup has archived, as it found them, and whether the mark was its own.
+SELECT 'appointments' AS table_name, row_id AS id, adopted,
+       md5(jsonb_populate_record(NULL::public.appointments, content)::text) AS fingerprint
+FROM prodtest.archived_row
+WHERE cleanup_id = %(cleanup_id)s AND table_oid = 'public.appointments'::regclass AND row_id = ANY (%(appointments)s)
+UNION ALL
+SELECT 'users', row_id, false, md5(jsonb_populate_record(NULL::public.users, content)::text) FROM prodtest.archived_row
+WHERE cleanup_id = %(cleanup_id)s AND table_oid = 'public.users'::regclass AND row_id = ANY (%(users)s)
 
 -- name: rows_again
 -- The same rows once more.

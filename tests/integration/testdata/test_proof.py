@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.models import CleanupReport, CustomerProof, Policy
@@ -47,16 +48,29 @@ def test_a_customers_row_that_is_gone_is_ours_when_our_archive_holds_it(world, i
     before = sample_customers(world.database)
     cleanup = uuid4()
     world.sql("INSERT INTO prodtest.cleanup_run (id, actor) VALUES (%s, 'x')", cleanup)
-    world.sql("DELETE FROM users")
+    content = world.sql("DELETE FROM users RETURNING to_jsonb(users) AS content")[0]["content"]
     if is_archived:
         world.sql(
             "INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)"
-            " VALUES (%s, 'users'::regclass, %s, '{}')",
+            " VALUES (%s, 'users'::regclass, %s, %s)",
             cleanup,
             customer,
+            Jsonb(content),
         )
     proof = prove_untouched(world.database, before, cleanup)
     assert (proof.changed_by_us, proof.changed_by_others) == ((1, 0) if is_archived else (0, 1))
+
+
+def test_a_row_that_somebody_marked_meanwhile_was_not_taken_as_a_customers(world):
+    row = world.book(age=OLD)
+    flips = "UPDATE appointments SET is_test_data = NOT is_test_data WHERE id = %s"
+    world.sql(flips, row)
+    before = sample_customers(world.database)
+    assert [sampled["id"] for sampled in before if sampled["table_name"] == "appointments"] == [row]
+    world.sql(flips, row)
+    report = clean(world)
+    proof = prove_untouched(world.database, before, report.id)  # type: ignore[arg-type]
+    assert (report.total, proof.changed_by_us, proof.changed_by_others) == (2, 0, 1)
 
 
 def test_keys_far_apart_are_sampled_as_well(world):
