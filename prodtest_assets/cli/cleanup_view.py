@@ -1,6 +1,6 @@
 """What a cleanup will do or has done: for people, as JSON, and as an exit code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -12,7 +12,8 @@ from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Customer
 
 _VERDICTS: Mapping[str, str] = {
     "in_use": "still has appointments that stay",
-    "held": "on hold",
+    "held": "on hold: prodtest hold list",
+    "blocked": "rows of other tables keep it",
     "live": "a run that is at work made it",
     "cancelled": "cancelled, and --active-only leaves it",
     "open_call": "a call at work holds the number",
@@ -66,17 +67,37 @@ def _show_effects(plan: CleanupPlan) -> None:
         show("  rows of other tables that refer to these:")
     for effect, count in sorted(plan.effects.items()):
         show(f"    {'unknown, this role may not read it' if count is None else f'{count:,}'}: {effect}")
+    if plan.along:
+        show(f"  provably a test's, go along: {per_table(plan.along)}")
 
 
 def _show_kept(plan: CleanupPlan) -> None:
     rows = [
-        (counted(count, table.removesuffix("s")), _VERDICTS.get(verdict, verdict))
+        (counted(count, table.removesuffix("s")), _VERDICTS.get(verdict, verdict), _ids(plan, table, verdict, count))
         for table, verdicts in sorted(plan.kept.items())
         for verdict, count in sorted(verdicts.items())
     ]
     if rows:
         show("  would stay:")
         show_table(rows, indent=4)
+    if plan.blocked:
+        show("  kept by rows of other tables:")
+        show_table([(f"{row.table}:{row.id}", row.reason) for row in plan.blocked], indent=4)
+    total, ids = plan.adopts
+    if total:
+        show(f"  not marked, proven by a test call: {counted(total, 'appointment')} {_listed(ids, total)}")
+
+
+def _ids(plan: CleanupPlan, table: str, verdict: str, count: int) -> str:
+    """Rows that nobody needs to look at are not named, and blocked ones are named with their reasons."""
+    if verdict in ("young", "blocked"):
+        return ""
+    return _listed(plan.sample.get(table, {}).get(verdict, ()), count)
+
+
+def _listed(ids: Sequence[int], total: int) -> str:
+    more = ", ..." if total > len(ids) else ""
+    return f"({', '.join(str(key) for key in ids)}{more})" if ids else ""
 
 
 def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: str | None) -> dict[str, object]:
@@ -89,6 +110,13 @@ def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_sto
         "rows": dict(plan.rows),
         "kept": {table: dict(verdicts) for table, verdicts in plan.kept.items()},
         "effects": dict(plan.effects),
+        "goes_along": None if plan.along is None else dict(plan.along),
+        "sample": {
+            table: {verdict: list(ids) for verdict, ids in verdicts.items() if verdict in plan.kept.get(table, {})}
+            for table, verdicts in plan.sample.items()
+        },
+        "blocked": [{"table": row.table, "id": row.id, "reason": row.reason} for row in plan.blocked],
+        "adopts": {"rows": plan.adopts[0], "sample": list(plan.adopts[1])},
         "left_for_later": plan.truncated,
         "would_be_refused": _too_large(plan, policy) if _is_too_large(plan, policy) else None,
         "why_not_stored": why_not_stored,
@@ -96,12 +124,12 @@ def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_sto
 
 
 def _is_too_large(plan: CleanupPlan, policy: Policy) -> bool:
-    return plan.total > policy.max_delete and not policy.accept_partial
+    return plan.total_in_all_tables > policy.max_delete and not policy.accept_partial
 
 
 def _too_large(plan: CleanupPlan, policy: Policy) -> str:
     return (
-        f"the plan needs {counted(plan.total, 'row')}, the limit is {policy.max_delete:,}; "
+        f"the plan needs {counted(plan.total_in_all_tables, 'row')}, the limit is {policy.max_delete:,}; "
         f"--max-delete N takes the N oldest"
     )
 

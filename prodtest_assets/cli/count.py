@@ -70,6 +70,7 @@ def _document(snapshot: Snapshot, number: int, hours: float) -> dict[str, object
             "eligible": snapshot.stale.eligible,
             "held": snapshot.stale.held,
             "suspect": snapshot.stale.suspect,
+            "blocked": snapshot.stale.blocked,
         },
         "time_range": {
             "oldest": snapshot.oldest.isoformat() if snapshot.oldest else None,
@@ -83,7 +84,7 @@ def _print(snapshot: Snapshot, hours: float) -> None:
     stale = snapshot.stale
     show(
         f"  {stale.total:,} stale (older than {hours:g} h): {stale.eligible:,} may go, {stale.held:,} on hold, "
-        f"{stale.suspect:,} in doubt"
+        f"{stale.suspect:,} in doubt{f', {stale.blocked:,} kept by other tables' if stale.blocked else ''}"
     )
     if snapshot.total:
         show(f"  oldest {instant(snapshot.oldest)}, newest {instant(snapshot.newest)}")

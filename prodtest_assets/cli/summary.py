@@ -4,6 +4,7 @@ import click
 
 from prodtest_assets.cli import options
 from prodtest_assets.cli.output import counted, instant, show, show_json, show_table
+from prodtest_assets.reports.words import staleness
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Snapshot
 
 _SHOWN = ("timestamp", "database", "status", "summary", "age_distribution", "time_range", "alerts", "recommendations")
@@ -40,7 +41,7 @@ def _document(snapshot: Snapshot) -> dict[str, object]:
 def _print(snapshot: Snapshot) -> None:
     from prodtest_assets.testdata.checks import checks_of
 
-    stale, residue = snapshot.stale, snapshot.residue
+    residue = snapshot.residue
     show(f"Test data in {snapshot.database} at {instant(snapshot.taken_at)}")
     show("Test Appointments")
     show_table(
@@ -48,7 +49,7 @@ def _print(snapshot: Snapshot) -> None:
     )
     show("Age Distribution")
     show_table((bucket, f"{count:,}") for bucket, count in snapshot.ages.items() if count or bucket != FUTURE_BUCKET)
-    show(f"Stale: {stale.total:,} ({stale.eligible:,} may go, {stale.held:,} held, {stale.suspect:,} in doubt)")
+    show(f"Stale: {staleness(snapshot.stale)}")
     show(f"Left over: {counted(residue.orphaned, 'orphaned user')}, {counted(residue.unmarked, 'unmarked row')}")
     is_due = any(check.cleanup_helps and not check.passed for check in checks_of(snapshot))
     show(f"Cleanup recommended: {'yes' if is_due else 'no'}")

@@ -47,5 +47,6 @@ def _print(snapshot: Snapshot, checks: Sequence[Check]) -> None:
     for command in dict.fromkeys(check.do for check in checks if not check.passed):
         show(f"  do: {command}")
     stale = snapshot.stale
-    if stale.held or stale.suspect:
-        show(f"  left alone: {stale.held:,} stale rows on hold, {stale.suspect:,} whose owner is in doubt")
+    if stale.held or stale.suspect or stale.blocked:
+        kept = f", {stale.blocked:,} that rows of other tables keep" if stale.blocked else ""
+        show(f"  left alone: {stale.held:,} stale rows on hold, {stale.suspect:,} whose owner is in doubt{kept}")

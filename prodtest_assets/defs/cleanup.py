@@ -28,7 +28,7 @@ from prodtest_assets.testdata.models import CleanupPlan, CleanupReport
 
 TEST_DATA_CLEANUP = asset_key("test_data_cleanup")
 _SECTION = "cleanup-is-red"
-_KEPT_COLOURS = {"suspect": Colour.DOUBTFUL, "future": Colour.DOUBTFUL}
+_KEPT_COLOURS = {"suspect": Colour.DOUBTFUL, "future": Colour.DOUBTFUL, "blocked": Colour.DOUBTFUL}
 
 
 @dg.asset(
@@ -103,21 +103,37 @@ def _plan_metadata(plan: CleanupPlan, refusal: str | None) -> dict[str, Any]:
         "cutoff": dg.MetadataValue.timestamp(plan.cutoff),
         "would_delete": plan.total,
         "would_delete_per_table": _per_table(plan.rows),
+        "goes_along": _per_table(plan.along or {}),
         "kept": _kept(plan),
+        "blocked": _blocked(plan),
         "picture": _picture("What would go, and what stays", "would go", plan.rows, plan.kept),
     }
     steps = [f"`plan_id: {plan.id}` in this asset's config makes it delete"] if plan.id and plan.total else []
     return metadata | next_steps(*steps)
 
 
+def _blocked(plan: CleanupPlan) -> dg.MarkdownMetadataValue:
+    return markdown_table([{"table": row.table, "id": row.id, "because": row.reason} for row in plan.blocked])
+
+
 def _kept(plan: CleanupPlan) -> dg.MarkdownMetadataValue:
     return markdown_table(
         [
-            {"table": table, "because it is": reason, "rows": count}
+            {
+                "table": table,
+                "because it is": reason,
+                "rows": count,
+                "ids": _ids(plan.sample.get(table, {}).get(reason), count),
+            }
             for table, reasons in plan.kept.items()
             for reason, count in reasons.items()
         ]
     )
+
+
+def _ids(sample: Sequence[int] | None, count: int) -> str:
+    more = ["..."] if sample and count > len(sample) else []
+    return ", ".join([*map(str, sample or ()), *more])
 
 
 def _picture(
@@ -143,6 +159,7 @@ def _report_metadata(report: CleanupReport) -> dict[str, Any]:
         "deleted_appointments": report.deleted.get("appointments", 0),
         "deleted_users": report.deleted.get("users", 0),
         "kept": _kept(report.plan),
+        "blocked": _blocked(report.plan),
         "picture": _picture("What went, and what stayed", "removed", report.deleted, report.plan.kept),
         "adopted": report.adopted,
         "missed": report.missed,

@@ -121,6 +121,7 @@ def _stale(snapshot: Snapshot) -> dict[str, int]:
         "eligible": snapshot.stale.eligible,
         "held": snapshot.stale.held,
         "suspect": snapshot.stale.suspect,
+        "blocked": snapshot.stale.blocked,
     }
 
 

@@ -26,9 +26,15 @@ def metrics(snapshot: Snapshot) -> bytes:
     gauges.one("prodtest_suspect_users", "Users that may belong to tests.", snapshot.suspect_users)
     gauges.by(
         "prodtest_stale_test_appointments",
-        "Test appointments older than the retention: eligible may go, held are exempt, suspect have an owner in doubt.",
+        "Test appointments older than the retention: eligible may go, held are exempt, suspect have an owner in doubt, "
+        "blocked are kept by rows of other tables.",
         "kind",
-        {"eligible": snapshot.stale.eligible, "held": snapshot.stale.held, "suspect": snapshot.stale.suspect},
+        {
+            "eligible": snapshot.stale.eligible,
+            "held": snapshot.stale.held,
+            "suspect": snapshot.stale.suspect,
+            "blocked": snapshot.stale.blocked,
+        },
     )
     gauges.by(
         "prodtest_residue_rows",

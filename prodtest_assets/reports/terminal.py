@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from prodtest_assets.reports.words import instant, size
+from prodtest_assets.reports.words import instant, size, staleness
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Snapshot
 
 _WIDE = 120
@@ -177,11 +177,10 @@ def _glance(snapshot: Snapshot) -> RenderableType:
 
 
 def _main_figures(snapshot: Snapshot) -> list[tuple[str, str]]:
-    stale = snapshot.stale
     return [
         ("appointments", f"{snapshot.total:,} ({snapshot.active:,} active, {snapshot.cancelled:,} cancelled)"),
         ("test users", f"{snapshot.test_users:,} (and {snapshot.suspect_users:,} in doubt)"),
-        ("stale", f"{stale.total:,} ({stale.eligible:,} may go, {stale.held:,} held, {stale.suspect:,} in doubt)"),
+        ("stale", staleness(snapshot.stale)),
     ]
 
 

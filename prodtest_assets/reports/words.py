@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from prodtest_assets.testdata.models import Staleness
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1024
 _HOURS_SHOWN_AS_HOURS = 72
@@ -20,6 +22,12 @@ def size(number: int | None) -> str:
     while amount >= _STEP and unit < len(_UNITS) - 1:
         amount, unit = amount / _STEP, unit + 1
     return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{number} bytes"
+
+
+def staleness(stale: Staleness) -> str:
+    """Rows older than the retention by what becomes of them: `3 (1 may go, 0 held, 2 in doubt)`."""
+    kept = f", {stale.blocked:,} kept by other tables" if stale.blocked else ""
+    return f"{stale.total:,} ({stale.eligible:,} may go, {stale.held:,} held, {stale.suspect:,} in doubt{kept})"
 
 
 def age(span: timedelta | None) -> str:

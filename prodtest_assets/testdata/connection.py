@@ -110,10 +110,10 @@ class Database:
 
         Args:
             statement: its name.
-            parameters: its named parameters; `reserved` is added.
+            parameters: its named parameters; `reserved` is added, and that no row is foreseen to be blocked.
         """
         text = query(statement, with_schema=self.has_schema)
-        bound = {"reserved": self.reserved.pattern, **parameters}
+        bound = {"reserved": self.reserved.pattern, "blocked": [], "blocked_users": [], **parameters}
         self._tell(text, bound)
         with self._asking():
             return self.connection.execute(text, bound).fetchall()

@@ -1,7 +1,7 @@
 """What the rules are asked with and what they answer. Times are timezone-aware, sizes are bytes."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -81,15 +81,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """Test rows older than the retention: those that may go, are exempt, or have an owner in doubt."""
+    """Test rows older than the retention: may go, are exempt, have an owner in doubt, or are kept by other tables."""
 
     eligible: int
     held: int
     suspect: int
+    blocked: int = 0
 
     @property
     def total(self) -> int:
-        return self.eligible + self.held + self.suspect
+        return self.eligible + self.held + self.suspect + self.blocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockedRow:
+    """A row that cannot go, and the row of which table refers to it by which foreign key."""
+
+    table: str
+    id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CleanupPlan:
     """Which rows may go.
 
@@ -189,6 +199,10 @@ class CleanupPlan:
         effects: rows of other tables that refer to these, per table and per what their foreign key would do;
             None for a table that this role may not read.
         limit: rows that a person gave as the most; the plan holds no more.
+        along: per table, how many of these are provably a test's and go along; None where the plan is not stored.
+        sample: some ids for each verdict in `kept`, per table.
+        blocked: some of the rows that other tables keep.
+        adopts: rows of test calls that the application did not mark and that go, and some of their ids.
     """
 
     id: UUID | None
@@ -200,10 +214,20 @@ class CleanupPlan:
     truncated: int = 0
     effects: Mapping[str, int | None] = field(default_factory=dict)
     limit: int | None = None
+    along: Mapping[str, int] | None = None
+    sample: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    blocked: tuple[BlockedRow, ...] = ()
+    adopts: tuple[int, tuple[int, ...]] = (0, ())
 
     @property
     def total(self) -> int:
+        """Rows that go because the plan holds them."""
         return sum(self.rows.values())
+
+    @property
+    def total_in_all_tables(self) -> int:
+        """These, and the rows of other tables that go along."""
+        return self.total + sum((self.along or {}).values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@
 -- (its own calls are in scope), {named} and {named_users} ids given by a person, {scopes} the verdicts that go,
 -- {digits:X} the digits of number X in one spelling, {reserved_digits:X} whether such digits are reserved for tests,
 -- {reserved:X} whether the number is; {made_row:L} and {made_user:L} whether ledger row L still means appointment a or user u;
+-- {blocked_row} and {blocked_user} whether rows of other tables keep it, as the last plan found out (plans find out anew),
+-- {foreseen_blocked} rows of which a dry run without a stored plan has found out the same;
 -- {only_appointments} narrows the rows that are looked at, {spared} those that a person has asked to leave alone.
 
 -- name: archive_table
@@ -38,6 +40,7 @@ exempt AS (
     FROM prodtest.hold h LEFT JOIN prodtest.restored_row r ON r.undo_id = h.undo_id
     WHERE h.released_at IS NULL AND h.until > clock_timestamp()
 ),
+blocked AS NOT MATERIALIZED (SELECT table_oid, row_id FROM prodtest.blocked_row {foreseen_blocked}),
 archived_booking AS NOT MATERIALIZED (
     SELECT cleanup_id, row_id, archived_at, event_removed_at, (content ->> 'user_id')::bigint AS user_id,
            owner_created_at, content ->> 'google_event_id' AS google_event_id
@@ -53,6 +56,7 @@ ledger AS (
            NULL::text AS caller_digits, NULL::boolean AS is_open, NULL::text AS run_state WHERE false
 ),
 exempt AS (SELECT NULL::uuid AS run_id, NULL::regclass AS table_oid, NULL::bigint AS row_id WHERE false),
+blocked AS (SELECT NULL::regclass AS table_oid, NULL::bigint AS row_id WHERE false {foreseen_blocked}),
 archived_booking AS (
     SELECT NULL::uuid AS cleanup_id, NULL::bigint AS row_id, NULL::timestamptz AS archived_at,
            NULL::timestamptz AS event_removed_at, NULL::bigint AS user_id, NULL::timestamptz AS owner_created_at, NULL::text AS google_event_id WHERE false
@@ -60,7 +64,7 @@ archived_booking AS (
 
 -- name: judged_appointments
 -- Every marked row and every unmarked row that a call provably made, with one verdict each:
--- held, live, cancelled, named, call, suspect, stale, future, young.
+-- held, live, cancelled, blocked, named, call, suspect, stale, future, young.
 {known}, {judged_known}
 
 -- name: known
@@ -93,6 +97,7 @@ single AS MATERIALIZED (
     SELECT l.appointment_id AS id FROM ledger l WHERE l.appointment_id IS NOT NULL
     UNION SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.appointments'::regclass
     UNION SELECT unnest({named})
+    UNION SELECT b.row_id FROM blocked b WHERE b.table_oid = 'public.appointments'::regclass
 ),
 known AS MATERIALIZED (
     SELECT NULL::bigint AS id, g.user_id, side.created_at, true AS is_test_data, NULL::text AS call_sid,
@@ -143,6 +148,7 @@ judged AS MATERIALIZED (
                     THEN 'held'
                 WHEN k.run_state IS NOT DISTINCT FROM 'live' OR (k.run_state IS NULL AND o.is_of_live_run) THEN 'live'
                 WHEN {spared} THEN 'cancelled'
+                WHEN {blocked_row} AND (k.aged_from < {cutoff} OR k.run_state IN ('mine', 'dead')) THEN 'blocked'
                 WHEN k.id = ANY ({named}) THEN 'named'
                 WHEN k.run_state IN ('mine', 'dead') THEN 'call'
                 WHEN k.aged_from < {cutoff}
@@ -163,7 +169,7 @@ UNION SELECT unnest({named_users})
 
 -- name: judged_users
 -- Every user who is or may be a test user, with the rows that would stay behind and one verdict:
--- in_use, suspect, held, open_call, live, named, call, stale, young. Needs judged_appointments.
+-- in_use, suspect, held, open_call, live, blocked, named, call, stale, young. Needs judged_appointments.
 judged_of_user AS MATERIALIZED (
     SELECT user_id, sum(alike) FILTER (WHERE verdict = ANY ({scopes})) AS going,
            count(*) FILTER (WHERE NOT is_test_data) AS proven
@@ -201,6 +207,7 @@ judged_user AS MATERIALIZED (
                 WHEN t.digits IN (SELECT l.caller_digits FROM ledger l WHERE l.is_open AND l.run_state <> 'dead')
                     THEN 'open_call'
                 WHEN t.is_live THEN 'live'
+                WHEN {blocked_user} THEN 'blocked'
                 WHEN t.id = ANY ({named_users}) AND t.has_reserved_number THEN 'named'
                 WHEN NOT t.is_ledgered AND NOT (t.has_reserved_number AND (t.present > 0 OR (
                          SELECT true FROM archived_booking b

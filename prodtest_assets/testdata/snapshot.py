@@ -67,7 +67,7 @@ def take_snapshot(
         oldest=figures["oldest"],
         newest=figures["newest"],
         ages=_ages(figures),
-        stale=Staleness(figures["stale_eligible"], figures["stale_held"], figures["stale_suspect"]),
+        stale=Staleness(*(figures[f"stale_{kind}"] for kind in ("eligible", "held", "suspect", "blocked"))),
         residue=_residue(figures),
         pending_events=figures["pending_events"],
         trend=tuple(_hour_count(entry) for entry in figures["trend"]),

@@ -58,6 +58,9 @@ _IN_FUNCTIONS = {
     "named_users": "v_named_users",
     "scopes": "v_scopes",
     "active_only": "v_active_only",
+    "foreseen_blocked": "",
+    "blocked_row": "false",
+    "blocked_user": "false",
 }
 _IN_QUERIES = {
     # In parentheses of its own, so that it is found out once and not for each row; hours, not days of 23 to 25 hours.
@@ -68,6 +71,10 @@ _IN_QUERIES = {
     "named_users": "%(named_users)s::bigint[]",
     "scopes": "%(scopes)s::text[]",
     "active_only": "%(active_only)s::boolean",
+    "foreseen_blocked": "UNION ALL SELECT 'public.appointments'::regclass, unnest(%(blocked)s::bigint[]) "
+    "UNION ALL SELECT 'public.users'::regclass, unnest(%(blocked_users)s::bigint[])",
+    "blocked_row": "k.id IN (SELECT b.row_id FROM blocked b WHERE b.table_oid = 'public.appointments'::regclass)",
+    "blocked_user": "t.id IN (SELECT b.row_id FROM blocked b WHERE b.table_oid = 'public.users'::regclass)",
 }
 _SPARED = "{active_only} AND (k.cancelled_at IS NOT NULL OR k.status = 'cancelled')"
 

@@ -114,7 +114,9 @@ SABOTAGE = {
     "AS 'BEGIN RETURN OLD; END'",
     "set_null_child_keeps_its_parent": "CREATE OR REPLACE FUNCTION prodtest.blocked(p_table regclass, p_ids bigint[], "
     "p_plan uuid, p_call text, p_wait boolean, p_above text[] DEFAULT '{}') RETURNS bigint[] LANGUAGE sql "
-    "AS 'SELECT ''{}''::bigint[]'",
+    "AS 'SELECT ''{}''::bigint[]'; "
+    "CREATE OR REPLACE FUNCTION prodtest.leave_out_blocked(p_plan uuid) RETURNS jsonb LANGUAGE sql "
+    "AS 'SELECT ''{}''::jsonb'",
 }
 
 

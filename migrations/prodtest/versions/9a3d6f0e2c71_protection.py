@@ -1,7 +1,7 @@
 """Who the protected roles are, and the floors that hold for them
 
 Revision ID: 9a3d6f0e2c71
-Revises: 3d8f1a6c5b92
+Revises: 6b4e9d27c8f1
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from prodtest_assets.errors import RefusedForSafety
 
 revision = "9a3d6f0e2c71"
-down_revision = "3d8f1a6c5b92"
+down_revision = "6b4e9d27c8f1"
 branch_labels = None
 depends_on = None
 

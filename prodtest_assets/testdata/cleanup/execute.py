@@ -133,7 +133,7 @@ def _under_lease(
             try:
                 plan = make_plan(cleanup_id)
                 plan_id = plan.id or plan_id
-                if plan.total > policy.max_delete and not policy.accept_partial and plan.limit is None:
+                if plan.total_in_all_tables > policy.max_delete and not policy.accept_partial and plan.limit is None:
                     return _unstarted(database, cleanup_id, plan, StopReason.REFUSED, started)
                 _refuse_triggers(database, plan_id, policy)
                 report = _Removal(database, cleanup_id, plan, policy, started, on_progress).run()

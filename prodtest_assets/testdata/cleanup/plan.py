@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,13 +12,15 @@ from prodtest_assets.testdata.cleanup.lease import actor
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
-from prodtest_assets.testdata.models import CleanupPlan, Policy, Scope
+from prodtest_assets.testdata.models import BlockedRow, CleanupPlan, Policy, Scope
 
 VERDICTS: Mapping[Scope, tuple[str, ...]] = {
     Scope.STALE: ("stale", "call"),
     Scope.CALL: ("call",),
     Scope.NAMED: ("named",),
 }
+
+_NAMED = 20  # rows of which the ids are shown
 
 
 def plan_cleanup(
@@ -47,7 +50,7 @@ def plan_cleanup(
         ConfigurationError: the application's tables lack a migration, or a plan with a permit has no schema
             `prodtest` to be stored in.
     """
-    question = {
+    question: dict[str, object] = {
         "cutoff": None,
         "retention": policy.retention,
         "run_id": run_id,
@@ -61,9 +64,13 @@ def plan_cleanup(
         cutoff = database.row("cutoff", **question)["cutoff"]
         if permit is None:
             scopes = list(VERDICTS[scope])
+            effects, blocked = _foreseen(database, scopes, question)
+            question |= {
+                "blocked": [row.id for row in blocked if row.table == "appointments"],
+                "blocked_users": [row.id for row in blocked if row.table == "users"],
+            }
             counts = database.rows("judged_counts", scopes=scopes, **question)
-            effects = _foreseen(database, scopes, question)
-            return _unstored(scope, cutoff, run_id, counts, effects, policy)
+            return replace(_unstored(scope, cutoff, run_id, counts, effects, policy), blocked=tuple(blocked[:_NAMED]))
     limit = policy.max_delete if policy.accept_partial else None
     ids = (list(named), list(named_users))
     question_stored = (scope.value, cutoff, run_id, *ids, limit, policy.batch_size, actor(), policy.active_only)
@@ -91,6 +98,7 @@ def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:
     if not found:
         raise ConfigurationError(f"no plan {plan_id}: make one with `prodtest cleanup`")
     row: Mapping[str, Any] = found[0]
+    adopts = database.rows("plan_adopts", plan_id=plan_id, limit=_NAMED)
     return CleanupPlan(
         id=plan_id,
         scope=Scope(row["scope"]),
@@ -101,6 +109,13 @@ def load_plan(database: Database, plan_id: UUID) -> CleanupPlan:
         truncated=row["in_reach"] - sum(row["counts"].values()),
         effects=row["effects"],
         limit=row["row_limit"],
+        along=row["along"],
+        sample=row["sample"],
+        blocked=tuple(
+            BlockedRow(entry["table_name"], entry["id"], entry["reason"])
+            for entry in database.rows("plan_blocked", plan_id=plan_id, limit=_NAMED)
+        ),
+        adopts=(adopts[0]["total"] if adopts else 0, tuple(entry["id"] for entry in adopts)),
     )
 
 
@@ -114,11 +129,13 @@ def _unstored(
 ) -> CleanupPlan:
     in_reach: dict[str, int] = defaultdict(int)
     kept: dict[str, dict[str, int]] = defaultdict(dict)
+    sample: dict[str, dict[str, list[int]]] = defaultdict(dict)
     for entry in counts:
         if entry["verdict"] in VERDICTS[scope]:
             in_reach[entry["table_name"]] += entry["count"]
         else:
             kept[entry["table_name"]][entry["verdict"]] = entry["count"]
+            sample[entry["table_name"]][entry["verdict"]] = entry["sample"]
     room = policy.max_delete if policy.accept_partial else sum(in_reach.values())
     rows: dict[str, int] = {}
     for table in sorted(in_reach):  # as a stored plan does it: appointments first, then users
@@ -132,14 +149,25 @@ def _unstored(
         kept=dict(kept),
         truncated=sum(in_reach.values()) - sum(rows.values()),
         effects=effects,
+        sample=dict(sample),
     )
 
 
-def _foreseen(database: Database, scopes: list[str], question: Mapping[str, object]) -> dict[str, int | None]:
-    """The effects of a plan that is not stored; asked without functions of ours, which may not stand here."""
-    found: dict[str, int | None] = {}
+def _foreseen(
+    database: Database, scopes: list[str], question: Mapping[str, object]
+) -> tuple[dict[str, int | None], list[BlockedRow]]:
+    """The effects of a plan that is not stored, and what cannot go because of rows that refer to it directly.
+
+    Asked without functions of ours, which may not stand here.
+    """
+    effects: dict[str, int | None] = {}
+    blocked: dict[tuple[str, int], str] = {}
     for key in database.rows("foreseen_effects", scopes=scopes, **question):
-        rows = database.made(key["statement"])[0]["rows"] if key["statement"] else None
-        if rows != 0:  # a table may have several foreign keys
-            found[key["effect"]] = None if rows is None else (found.get(key["effect"]) or 0) + rows
-    return found
+        found = database.made(key["statement"])[0] if key["statement"] else None
+        if found is None:
+            effects[key["effect"]] = None
+        elif found["rows"]:  # a table may have several foreign keys
+            effects[key["effect"]] = (effects.get(key["effect"]) or 0) + found["rows"]
+            if key["keeps"]:
+                blocked |= {(key["parent"], parent): key["reason"] for parent in found["parents"]}
+    return effects, [BlockedRow(table, row, reason) for (table, row), reason in sorted(blocked.items())]

@@ -18,14 +18,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = p_table AND c.conparentid = 0
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.is_reached(p_plan uuid, p_call text, p_table regclass, p_id bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION prodtest.reached(p_plan uuid, p_call text, p_table regclass) RETURNS SETOF bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Whether a row goes as well: it is in the plan, or it is what the call left.
-    SELECT EXISTS (SELECT 1 FROM prodtest.plan_batch b
-                   WHERE b.plan_id = p_plan AND b.table_oid = p_table AND p_id = ANY (b.row_ids))
-        OR EXISTS (SELECT 1 FROM prodtest.test_call c WHERE c.call_sid = p_call
-                   AND p_id = CASE p_table WHEN 'public.appointments'::regclass THEN c.appointment_id
-                                           WHEN 'public.users'::regclass THEN c.user_id END)
+    -- The rows of a table that go as well: they are in the plan, or they are what the call left.
+    SELECT unnest(b.row_ids) FROM prodtest.plan_batch b WHERE b.plan_id = p_plan AND b.table_oid = p_table
+    UNION ALL
+    SELECT CASE p_table WHEN 'public.appointments'::regclass THEN c.appointment_id
+                        WHEN 'public.users'::regclass THEN c.user_id END
+    FROM prodtest.test_call c WHERE c.call_sid = p_call
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.blocked(
@@ -84,7 +84,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- of users and appointments that are reached, or to its own kind among $1. Any other key leads out of the plan.
     SELECT coalesce(string_agg(format('((%s) IS NULL OR %s)', k.columns, CASE
         WHEN k.parent_column = 'id' AND f.confrelid IN ('public.users'::regclass, 'public.appointments'::regclass)
-            THEN format('prodtest.is_reached($2, $3, %L, %s)', f.confrelid::regclass, k.columns)
+            THEN format('coalesce(%s IN (SELECT prodtest.reached($2, $3, %L)), false)', k.columns, f.confrelid::regclass)
         WHEN k.parent_column = prodtest.key_of(p_child) AND f.confrelid = p_child THEN format('%s = ANY ($1)', k.columns)
         ELSE 'false' END), ' AND '), 'true')
     FROM pg_constraint f CROSS JOIN LATERAL (
@@ -159,31 +159,4 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT w.rulename::text FROM pg_rewrite w JOIN reach r ON r.t = w.ev_class LEFT JOIN marking m ON m.attrelid = r.t
         WHERE w.ev_type = '4' OR w.ev_type = '2' AND m.attnum IS NOT NULL
     ) found WHERE found.name <> ALL (p_allowed)
-$$;
-
-CREATE OR REPLACE FUNCTION prodtest.effects(p_plan uuid) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
--- How many rows of other tables refer to what the plan takes, per table and per what their foreign key would do.
-DECLARE
-    v_key record;
-    v_rows bigint;
-    v_name text;
-    v_effects jsonb := '{}';
-BEGIN
-    FOR v_key IN SELECT k.*, t.t AS parent FROM unnest(ARRAY['public.appointments', 'public.users']::regclass[]) t(t)
-                 CROSS JOIN LATERAL prodtest.foreign_keys_to(t.t) k WHERE k.child <> 'public.appointments'::regclass LOOP
-        EXECUTE format('SELECT count(*) FROM %s c JOIN %s p ON %s JOIN (
-                            SELECT unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = $1 AND b.table_oid = $2
-                        ) going ON going.id = p.id', v_key.child, v_key.parent, v_key.same)
-        INTO v_rows USING p_plan, v_key.parent;
-        CONTINUE WHEN v_rows = 0;
-        v_name := format('%s (%s)', prodtest.name_of(v_key.child), CASE
-            WHEN v_key.follows THEN 'goes by cascade'
-            WHEN v_key.on_delete = 'c' THEN format('keeps its parent: %s cannot be followed', v_key.name)
-            WHEN v_key.on_delete = 'n' THEN 'would be set null'
-            WHEN v_key.on_delete = 'd' THEN 'would be set to its default' ELSE 'keeps its parent' END);
-        v_effects := v_effects || jsonb_build_object(v_name, v_rows + coalesce((v_effects ->> v_name)::bigint, 0));
-    END LOOP;
-    RETURN v_effects;
-END
 $$;

@@ -60,7 +60,8 @@ BEGIN
     )
     UPDATE prodtest.plan_part SET verdicts = (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'table', prodtest.name_of(f.table_oid), 'verdict', f.verdict, 'rows', cardinality(f.ids))), '[]') FROM found f)
+            'table', prodtest.name_of(f.table_oid), 'verdict', f.verdict, 'rows', cardinality(f.ids),
+            'sample', f.ids[1:10])), '[]') FROM found f)
     WHERE plan_id = p_plan AND place = p_place;
 END
 $$;
@@ -72,6 +73,7 @@ SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
     v_plan prodtest.plan;
     v_kept jsonb;
+    v_blocked record;
 BEGIN
     SELECT p.* INTO v_plan FROM prodtest.plan p WHERE p.id = p_plan AND NOT p.is_complete FOR UPDATE;
     IF NOT FOUND OR EXISTS (SELECT 1 FROM prodtest.plan_part t WHERE t.plan_id = p_plan AND t.verdicts IS NULL) THEN
@@ -84,6 +86,11 @@ BEGIN
             FROM prodtest.plan_part t
             CROSS JOIN LATERAL jsonb_to_recordset(t.verdicts) AS v("table" text, verdict text, rows int)
             WHERE t.plan_id = p_plan GROUP BY 1, 2) one GROUP BY name, goes) both_ways;
+    FOR v_blocked IN SELECT key AS name, value::int AS rows FROM jsonb_each_text(prodtest.leave_out_blocked(p_plan)) LOOP
+        v_plan.in_reach := v_plan.in_reach - v_blocked.rows;
+        v_kept := jsonb_set(v_kept, ARRAY[v_blocked.name],
+                            coalesce(v_kept -> v_blocked.name, '{}') || jsonb_build_object('blocked', v_blocked.rows));
+    END LOOP;
     IF v_plan.in_reach > v_plan.row_limit THEN
         PERFORM prodtest.keep_oldest(p_plan, v_plan.row_limit, v_plan.batch_size);
     END IF;
@@ -91,10 +98,22 @@ BEGIN
         counts = (SELECT coalesce(jsonb_object_agg(c.name, c.n), '{}') FROM (
             SELECT prodtest.name_of(b.table_oid) AS name, sum(cardinality(b.row_ids)) AS n
             FROM prodtest.plan_batch b WHERE b.plan_id = p_plan GROUP BY b.table_oid) c),
-        in_reach = v_plan.in_reach, kept = v_kept, effects = prodtest.effects(p_plan), is_complete = true
+        in_reach = v_plan.in_reach, kept = v_kept, effects = prodtest.effects(p_plan),
+        along = prodtest.along(p_plan), sample = prodtest.sample_of(p_plan), is_complete = true
     WHERE id = p_plan;
     DELETE FROM prodtest.plan_part WHERE plan_id = p_plan;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.sample_of(p_plan uuid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Some ids of each verdict, per table: enough for a person to look at.
+    SELECT coalesce(jsonb_object_agg(t.name, t.reasons), '{}') FROM (
+        SELECT o.name, jsonb_object_agg(o.verdict, o.ids) AS reasons FROM (
+            SELECT v.table AS name, v.verdict, (array_agg(i.id ORDER BY i.id))[1:10] AS ids FROM prodtest.plan_part p
+            CROSS JOIN LATERAL jsonb_to_recordset(p.verdicts) AS v("table" text, verdict text, sample bigint[])
+            CROSS JOIN LATERAL unnest(v.sample) AS i(id)
+            WHERE p.plan_id = p_plan GROUP BY 1, 2) o GROUP BY o.name) t
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.keep_oldest(p_plan uuid, p_limit int, p_batch_size int) RETURNS void
@@ -193,13 +212,19 @@ BEGIN
         FROM prodtest.judge(
             v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) r
         WHERE r.verdict = ANY (v_verdicts)
+          AND NOT EXISTS (SELECT 1 FROM prodtest.blocked_row b WHERE b.table_oid = r.table_oid AND b.row_id = r.id)
         EXCEPT
         SELECT b.table_oid, unnest(b.row_ids) FROM prodtest.plan_batch b WHERE b.plan_id = p_plan
     ),
     counted AS (SELECT prodtest.name_of(a.table_oid) AS name, count(*) AS n FROM added a GROUP BY a.table_oid)
     SELECT coalesce(jsonb_object_agg(c.name, c.n), '{}'), sum(c.n) INTO v_added, v_rows FROM counted c;
-    RETURN CASE WHEN v_rows > v_plan.in_reach - (SELECT coalesce(sum(n::bigint), 0) FROM jsonb_each_text(v_plan.counts) c(t, n))
-           THEN v_added ELSE '{}' END;
+    IF v_rows > v_plan.in_reach - (SELECT coalesce(sum(n::bigint), 0) FROM jsonb_each_text(v_plan.counts) c(t, n)) THEN
+        RETURN v_added;
+    END IF;
+    -- Rows that would go along have to be in the plan as well.
+    RETURN (SELECT coalesce(jsonb_object_agg(n.key, n.more), '{}') FROM (
+        SELECT a.key, a.value::bigint - coalesce((v_plan.along ->> a.key)::bigint, 0) AS more
+        FROM jsonb_each_text(prodtest.along(p_plan)) a) n WHERE n.more > 0);
 END
 $$;
 
@@ -221,6 +246,7 @@ BEGIN
     WITH {sources}, {people} SELECT array_agg(p.id) INTO v_people FROM people p;
     RETURN (SELECT jsonb_build_object('rows', count(*), 'oldest', min(j.aged_from)) FROM prodtest.judge(
         v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) j
-        WHERE j.verdict = ANY (v_verdicts));
+        WHERE j.verdict = ANY (v_verdicts)
+          AND NOT EXISTS (SELECT 1 FROM prodtest.blocked_row b WHERE b.table_oid = j.table_oid AND b.row_id = j.id));
 END
 $$;

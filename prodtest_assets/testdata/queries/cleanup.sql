@@ -2,8 +2,22 @@
 
 -- name: plan
 -- One stored plan that is complete.
-SELECT id, scope, cutoff, run_id, row_limit, counts, in_reach, kept, effects, created_at, actor FROM prodtest.plan
+SELECT id, scope, cutoff, run_id, row_limit, counts, in_reach, kept, effects, along, sample, created_at, actor FROM prodtest.plan
 WHERE id = %(plan_id)s AND is_complete
+
+-- name: plan_blocked
+-- Some of the rows that a plan left out because rows of other tables keep them, with the reasons.
+SELECT prodtest.name_of(table_oid) AS table_name, row_id AS id, reason FROM prodtest.blocked_row
+WHERE plan_id = %(plan_id)s ORDER BY reason = 'one of its appointments stays', table_oid, row_id LIMIT %(limit)s
+
+-- name: plan_adopts
+-- Some of the rows of a plan that a call provably made and the application did not mark, with the number of them.
+SELECT c.appointment_id AS id, count(*) OVER ()::int AS total
+FROM prodtest.test_call c JOIN public.appointments a ON a.id = c.appointment_id
+WHERE NOT a.is_test_data AND EXISTS (
+    SELECT 1 FROM prodtest.plan_batch b WHERE b.plan_id = %(plan_id)s
+    AND b.table_oid = 'public.appointments'::regclass AND c.appointment_id = ANY (b.row_ids))
+ORDER BY 1 LIMIT %(limit)s
 
 -- name: plan_batches
 -- The batches of a plan, without the ids.
@@ -80,14 +94,14 @@ SELECT clock_timestamp() AS clock,
           AND NOT EXISTS (SELECT 1 FROM prodtest.cleanup_run c WHERE c.plan_id = p.id)) AS only_dry_since
 
 -- name: foreseen_effects
--- Which foreign keys lead to what would go, what each would do to its rows, and the statement that counts these; null
--- where this role may not read the table.
+-- Which foreign keys lead to what would go, what each would do to its rows, whether these keep what they refer to (unless
+-- they have gone with an appointment), and the statement that counts them; null where this role may not read the table.
 WITH {sources}, {judged_appointments:as_asked}, {judged_users},
 going AS (
     SELECT 'public.appointments'::regclass AS parent, array_agg(id) AS ids FROM judged
-    WHERE verdict = ANY (%(scopes)s::text[])
+    WHERE verdict = ANY (%(scopes)s::text[] || 'blocked'::text)
     UNION ALL
-    SELECT 'public.users'::regclass, array_agg(id) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[])
+    SELECT 'public.users'::regclass, array_agg(id) FROM judged_user WHERE verdict = ANY (%(scopes)s::text[] || 'blocked'::text)
 )
 SELECT format('%%s (%%s)', concat(nullif(s.nspname, 'public') || '.', n.relname), CASE
            WHEN c.confdeltype = 'n' THEN 'would be set null' WHEN c.confdeltype = 'd' THEN 'would be set to its default'
@@ -97,12 +111,17 @@ SELECT format('%%s (%%s)', concat(nullif(s.nspname, 'public') || '.', n.relname)
                WHERE i.indrelid = n.oid AND i.indisprimary AND i.indnkeyatts = 1
                  AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype))
            THEN format('keeps its parent: %%s cannot be followed', c.conname) ELSE 'goes by cascade' END) AS effect,
+       p.relname AS parent, format('%%s refers to it and does not go along (%%s)', n.relname, c.conname) AS reason,
+       c.confdeltype <> 'c' AND NOT EXISTS (
+           SELECT 1 FROM pg_constraint o WHERE o.contype = 'f' AND o.conrelid = c.conrelid AND o.confdeltype = 'c'
+           AND o.confrelid = 'public.appointments'::regclass AND o.oid <> c.oid) AS keeps,
        CASE WHEN has_table_privilege(c.conrelid, 'SELECT') THEN
-           format('SELECT count(*) AS rows FROM %%s c JOIN %%s p ON %%s WHERE p.id = ANY (%%L::bigint[])', c.conrelid::regclass,
+           format('SELECT count(*) AS rows, array_agg(DISTINCT p.id) AS parents FROM %%s c JOIN %%s p ON %%s WHERE p.id = ANY (%%L::bigint[])', c.conrelid::regclass,
                   g.parent, pairs.same, g.ids)
        END AS statement
 FROM going g JOIN pg_constraint c ON c.contype = 'f' AND c.confrelid = g.parent AND c.conparentid = 0
 JOIN pg_class n ON n.oid = c.conrelid JOIN pg_namespace s ON s.oid = n.relnamespace
+JOIN pg_class p ON p.oid = c.confrelid
 CROSS JOIN LATERAL (
     SELECT string_agg(format('p.%%I = c.%%I', r.attname, a.attname), ' AND ') AS same
     FROM unnest(c.conkey, c.confkey) AS pair(child, parent)

@@ -36,6 +36,7 @@ remains AS (
     SELECT coalesce(sum(alike) FILTER (WHERE is_test_data AND is_eligible), 0) AS stale_eligible,
            coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'suspect'), 0) AS stale_suspect,
            coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'held' AND is_old), 0) AS stale_held,
+           coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'blocked' AND is_old), 0) AS stale_blocked,
            coalesce(sum(alike) FILTER (WHERE NOT is_test_data), 0) AS unmarked,
            coalesce(sum(alike) FILTER (WHERE run_state = 'mine'), 0) AS from_this_run,
            coalesce(sum(alike) FILTER (WHERE verdict = 'call'), 0) AS in_reach_of_a_call,
@@ -84,11 +85,12 @@ SELECT (SELECT CASE WHEN reltuples >= 0 THEN reltuples::bigint END FROM pg_class
        (SELECT count(*) FROM public.appointments WHERE is_test_data AND google_event_id IS NOT NULL) AS test_events
 
 -- name: judged_counts
--- How many rows have which verdict, per table.
+-- How many rows have which verdict, per table, with some of their ids.
 WITH {sources}, {judged_appointments:as_asked}, {judged_users}
-SELECT 'appointments' AS table_name, verdict, count(*)::int AS count FROM judged GROUP BY verdict
+SELECT 'appointments' AS table_name, verdict, count(*)::int AS count, (array_agg(id ORDER BY id))[1:10] AS sample
+FROM judged GROUP BY verdict
 UNION ALL
-SELECT 'users', verdict, count(*)::int FROM judged_user WHERE verdict <> 'in_use' GROUP BY verdict
+SELECT 'users', verdict, count(*)::int, (array_agg(id ORDER BY id))[1:10] FROM judged_user WHERE verdict <> 'in_use' GROUP BY verdict
 ORDER BY 1, 2
 
 -- name: snapshots

@@ -164,11 +164,17 @@ def test_a_dry_run_says_what_refers_to_the_rows_with_and_without_test_mode(seede
     for test_mode in (True, False):
         dry = cleanup(seeded, "--json", test_mode=test_mode).json()
         assert (dry["plan"] is None) is not test_mode
-        assert dry["rows"] == {"appointments": 3, "users": 3}
+        assert dry["rows"] == {"appointments": 3, "users": 2}
         assert dry["effects"] == expected
+        assert dry["goes_along"] == ({"reminders": 3} if test_mode else None)
+        assert dry["kept"]["users"] == {"blocked": 1}
+        assert [row["reason"] for row in dry["blocked"]] == [
+            "invoices refers to it and does not go along (invoices_payer_fkey)"
+        ]
     shown = cleanup(seeded, test_mode=False).out
     assert "3: reminders (goes by cascade)" in shown
     assert "1: invoices (keeps its parent)" in shown
+    assert "invoices refers to it and does not go along (invoices_payer_fkey)" in shown
 
 
 def test_a_dry_run_needs_no_schema_of_ours_to_say_so(seeded: BookingWorld) -> None:
@@ -177,7 +183,10 @@ def test_a_dry_run_needs_no_schema_of_ours_to_say_so(seeded: BookingWorld) -> No
         "CREATE TABLE reminders (id bigserial PRIMARY KEY, row bigint REFERENCES appointments ON DELETE SET NULL)"
     )
     seeded.sql("INSERT INTO reminders (row) SELECT id FROM appointments WHERE is_test_data")
-    assert cleanup(seeded, "--json").json()["effects"] == {"reminders (would be set null)": 3}
+    dry = cleanup(seeded, "--json").json()
+    assert dry["effects"] == {"reminders (would be set null)": 3}
+    assert dry["kept"]["appointments"]["blocked"] == len(dry["blocked"]) == 3
+    assert dry["rows"] == {}
 
 
 def test_a_limited_dry_run_shows_what_a_limited_live_run_removes(seeded: BookingWorld) -> None:

@@ -31,7 +31,7 @@ def test_count_says_how_many_rows_are_active_cancelled_and_stale(seeded: Booking
     counted = result.json()
     assert counted["count"] == counted["total_test_appointments"] == 5
     assert (counted["active_appointments"], counted["cancelled_appointments"], counted["test_users"]) == (4, 1, 5)
-    assert counted["stale"] == {"eligible": 3, "held": 0, "suspect": 0}
+    assert counted["stale"] == {"eligible": 3, "held": 0, "suspect": 0, "blocked": 0}
 
 
 def test_count_leaves_cancelled_rows_out_when_asked(seeded: BookingWorld) -> None:
@@ -68,7 +68,7 @@ def test_snapshot_shows_every_figure_and_stores_none(seeded: BookingWorld) -> No
     assert all(len(line) <= 80 for line in shown.out.splitlines())
     document = prodtest("snapshot", "--json", "--db-url", seeded.url).json()
     assert document["age_distribution"]["< 1 hour"] == 1
-    assert document["stale"] == {"eligible": 3, "held": 0, "suspect": 0}
+    assert document["stale"] == {"eligible": 3, "held": 0, "suspect": 0, "blocked": 0}
     assert seeded.sql("SELECT count(*) AS n FROM prodtest.snapshot") == [{"n": 0}]
 
 

@@ -25,6 +25,10 @@ def child_table(world: BookingWorld, on_delete: str, parent: str = "appointments
     )
 
 
+def user_of(world: BookingWorld, row: int) -> int:
+    return int(world.sql("SELECT user_id FROM appointments WHERE id = %s", row)[0]["user_id"])
+
+
 def remind(world: BookingWorld, parent: int) -> int:
     return int(world.sql("INSERT INTO reminders (parent_id) VALUES (%s) RETURNING id", parent)[0]["id"])
 
@@ -57,8 +61,14 @@ def test_a_child_that_would_not_go_along_keeps_its_parent_unchanged(world, on_de
     assert world.has_appointment(row)
     assert not world.has_appointment(free)
     assert world.sql("SELECT parent_id FROM reminders") == [{"parent_id": row}]
-    assert report.stop_reason is StopReason.HELD
-    assert report.eligible_left == 2  # the row and its user
+    assert report.stop_reason is StopReason.DRAINED
+    assert report.eligible_left == 0
+    assert report.plan.kept == {"appointments": {"blocked": 1}, "users": {"blocked": 1}}
+    assert [(kept.table, kept.id) for kept in report.plan.blocked] == [
+        ("appointments", row),
+        ("users", user_of(world, row)),
+    ]
+    assert report.plan.blocked[0].reason == "reminders refers to it and does not go along (reminders_parent_id_fkey)"
 
 
 def test_a_cascade_child_that_also_belongs_to_a_customer_keeps_its_parent(world):

@@ -93,7 +93,7 @@ def judged_rows(world: BookingWorld) -> int:
         b"EXPLAIN (ANALYZE, FORMAT JSON) " + query("cleanup_due").encode(),
         {
             "reserved": world.database.reserved.pattern, "cutoff": None, "retention": DAY, "run_id": None, "named": [],
-            "named_users": [], "scopes": ["stale", "call"], "fruitless": ["held"],
+            "named_users": [], "blocked": [], "blocked_users": [], "scopes": ["stale", "call"], "fruitless": ["held"],
         },
     ).fetchone()  # fmt: skip
     assert found is not None

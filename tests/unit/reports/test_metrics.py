@@ -35,7 +35,7 @@ def test_the_metrics_are_the_snapshots_figures():
     assert values("prodtest_test_appointments_by_age", "age") == {
         bucket: float(count) for bucket, count in snapshot().ages.items()
     }
-    assert values("prodtest_stale_test_appointments", "kind") == {"eligible": 3, "held": 0, "suspect": 0}
+    assert values("prodtest_stale_test_appointments", "kind") == {"eligible": 3, "held": 0, "suspect": 0, "blocked": 0}
     assert values("prodtest_alerts", "level") == {"critical": 0, "warning": 0, "info": 1}
     assert values("prodtest_sensor_heartbeat_timestamp_seconds", "sensor") == {"watcher": NOW.timestamp()}
     assert families()["prodtest_snapshot_timestamp_seconds"].samples[0].value == NOW.timestamp()

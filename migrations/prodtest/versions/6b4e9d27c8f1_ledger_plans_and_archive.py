@@ -1,12 +1,12 @@
 """The ledger of calls, plans, cleanups and their archive
 
-Revision ID: 3d8f1a6c5b92
+Revision ID: 6b4e9d27c8f1
 Revises:
 """
 
 from alembic import op
 
-revision = "3d8f1a6c5b92"
+revision = "6b4e9d27c8f1"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -80,6 +80,10 @@ CREATE TABLE prodtest.plan (
     in_reach int NOT NULL DEFAULT 0,
     kept jsonb NOT NULL DEFAULT '{}',
     effects jsonb NOT NULL DEFAULT '{}',
+    -- Rows of other tables that go along, per table.
+    along jsonb NOT NULL DEFAULT '{}',
+    -- Some ids of each verdict, per table.
+    sample jsonb NOT NULL DEFAULT '{}',
     row_limit int,
     batch_size int NOT NULL CHECK (batch_size > 0),
     -- A plan is stored in parts; one that was left half-way is never executed.
@@ -104,6 +108,15 @@ CREATE TABLE prodtest.plan_batch (
     -- Only where a limit may leave out the younger ones.
     aged_from timestamptz[],
     PRIMARY KEY (plan_id, place)
+);
+-- What rows of other tables keep from going, as the last plan with it found out.
+CREATE TABLE prodtest.blocked_row (
+    table_oid regclass NOT NULL,
+    row_id bigint NOT NULL,
+    -- Not a foreign key: this outlives the plan.
+    plan_id uuid NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (table_oid, row_id)
 );
 
 CREATE TABLE prodtest.cleanup_run (
@@ -258,8 +271,8 @@ def downgrade() -> None:
         $$;
         DROP TABLE prodtest.heartbeat, prodtest.alert_delivery, prodtest.alert, prodtest.alert_message,
             prodtest.alert_cause, prodtest.hold, prodtest.restored_row, prodtest.undo_run, prodtest.lease,
-            prodtest.archived_row, prodtest.cleanup_transaction, prodtest.cleanup_run, prodtest.plan_batch,
-            prodtest.plan_part, prodtest.plan,
+            prodtest.archived_row, prodtest.cleanup_transaction, prodtest.cleanup_run, prodtest.blocked_row,
+            prodtest.plan_batch, prodtest.plan_part, prodtest.plan,
             prodtest.snapshot, prodtest.free_name, prodtest.test_call, prodtest.test_run;
         COMMENT ON SCHEMA prodtest IS NULL;
     """)
