@@ -39,7 +39,7 @@ _DATES = (
     re.compile(rf"\b(?!24/7)(?P<month>\d{{1,2}})/{_DAY}(?:/\d+)?\b"),
 )
 _HALF = re.compile(r"(?<!\bi )\b([ap])m\b(?! (?:i|speaking|calling)\b)")
-_PART = re.compile(r"\b(?<!good )(morning|afternoon|evening)s?\b")
+_PART = re.compile(r"\b(?<!good )(?<!this )(morning|afternoon|evening)s?\b")
 _MINUTES = re.compile(rf"\b({NUMBER})[- ]?min(?:ute)?s?\b")
 _LENGTHS = {
     r"\b(?:an|one|1)[- ](?:and a half hours?|hour and a half)\b": 90,
@@ -98,8 +98,8 @@ def mentions(text: str, facts: Facts) -> Mentions:
         times=_times(text, facts),
         parts=halves + tuple(named == spoken.part_of_day(start) for named in _PART.findall(text)),
         lengths=tuple(named == facts.duration_min for named in minutes(text)),
-        numbers=tuple(digits.endswith(named[-10:]) for named in chain(phones, ends)),
-        names=tuple(set(found.split()) <= set(re.findall(r"[\w'-]+", facts.name.lower())) for found in _names(text)),
+        numbers=tuple(digits.endswith(named[-10:]) or digits[-10:] in named for named in chain(phones, ends)),
+        names=tuple(_is_name(found, facts.name.lower()) for found in _names(text)),
     )
 
 
@@ -175,6 +175,12 @@ def _is_clock(hour: str, past: str, half: str, facts: Facts) -> bool:
         return (number, minute) == (start.hour, start.minute)
     same_half = not half or half == spoken.half(start)[0].lower()
     return (number % 12, minute) == (start.hour % 12, start.minute) and same_half
+
+
+def _is_name(found: str, name: str) -> bool:
+    """Whether it is the name or a part of it, said or spelled."""
+    own = re.findall(r"[\w']+", name)
+    return set(found.split()) <= set(own) or re.sub("[ -]", "", found) in (*own, "".join(own))
 
 
 def _names(text: str) -> list[str]:

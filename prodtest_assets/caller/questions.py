@@ -161,7 +161,7 @@ def _asked_directly(sentence: str) -> tuple[Kind, ...]:
         return kinds
     if wordings.CONFIRM_THIS.search(sentence):
         return _information(sentence) or (Kind.READ_BACK,)
-    if wordings.AGAIN.search(sentence):
+    if wordings.AGAIN.search(sentence) and not wordings.OFFERS_TO_REPEAT.search(sentence):
         return (Kind.AGAIN,)
     if wordings.OPEN_QUESTION.search(sentence) and sentence.endswith("?"):
         return (Kind.NOT_OURS,)

@@ -86,6 +86,8 @@ AGAIN = wordings(r"""
     ^(i'm )?(sorry,? )?(but )?i (didn't|did not|couldn't|could not) (quite )?(catch|get|hear|understand) (that|you|it)
 """)
 
+OFFERS_TO_REPEAT = wordings(r"(would|do) you (like|want|need|wish)|(shall|should) (i|we)")
+
 SPELLING = wordings(r"spell(ing|ed|s)?")
 FIRST_NAME = wordings(r"(first|given) name")
 LAST_NAME = wordings(r"(last|family|second) name|surname")
@@ -94,7 +96,7 @@ NAME = wordings(r"""
     whom? (am i|are you|do i|may i|should|shall|can i|will|would you (like|want) the)
     whom? (have i|are we)|who('s| is) (this|that|it|calling|speaking|coming|visiting|on the)
     who('s| is) the (appointment|booking|visit|reservation|call|caller|patient|customer|client|session|slot)
-    (is|will be) for\?|who you are
+    (is|will be) for\?|who (you are|i have|i am|i'm)
     (call|address) you(?! (back|at|on|if|when|about|to|with|for|in))
 """)
 PHONE = wordings(r"""
@@ -125,7 +127,7 @@ DAY_AND_TIME = wordings(r"""
     (day|date), (\w+ ){0,2}time
     times? .. and .. (day|date)
     when (would|do|can|could|should|shall|will|might|were|may) (you|we|i|be|it|that|suits?)|when (you )?(suits?)
-    when you('d| would| want| like)|when(ever)? (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
+    when you('d|'re| are| would| want| like)|when(ever)? (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
     when's (good|best|it|convenient)
     when$
     (what|which|time|appointment|preferred|your) slot|(?<!your )appointment time|preferred appointment time
@@ -149,6 +151,7 @@ TIME = wordings(r"""
 PURPOSE = wordings(r"""
     (reason|purpose)(?! for (your|the|this) (visit|appointment))|what brings you|why (are you|you('re| are)) calling
     what (are you|is this) (calling|call)|what (is|are) (this|you) (regarding|about)
+    how (i|we) (can|may) (help|assist|direct)
     how (can|may|could|shall|should) (i|we) (help|assist|be of|direct)
     what can (i|we) (do for|help)|what would you like to do|how would you like to proceed
     what do you (need|want)( to do)?$
@@ -167,7 +170,7 @@ NEW_OR_KNOWN = wordings(r"""
     (returning|existing|current|established) (\w+ )?or (an? )?new (patient|customer|client|caller|member)
 """)
 OPEN_QUESTION = wordings(r"""
-    ^(?!is |was )(\w+,? ){0,3}(what|which|where|when|who|whom|whose|why|how)(?! about)('s|'d)?
+    ^(?!is |was |how does )(\w+,? ){0,3}(what|which|where|when|who|whom|whose|why|how)(?! about)('s|'d)?
 """)
 WHICH_ONE = wordings(
     r"which( one| of (these|those|them)| time| slot| day)?( would| do| works?| suits?| is| sounds?| of these| should)"
@@ -188,6 +191,7 @@ SAYS_CONFIRM = wordings(r"say \W?confirm|confirm\W? or \W?(cancel|change)")
 _AUX = "(is|are|am|was|do|does|did|shall|should|would|will|can|could|may|have|has)(n't)?"
 _SUBJECT = "(i|we|you|it|that|this|there|your|the|my|everything|all|these|those|any)"
 AUXILIARY = wordings(rf"""
+    ^how does
     ^{_AUX} [^?]*\?$
     (^|and|so|then|now|or|but|well|ok|okay|great|thanks|sorry|(?<=[,;:])) ?{_AUX} {_SUBJECT}
 """)
@@ -213,6 +217,7 @@ ANSWER_NO = wordings(r"""
     (text|email|send you) .. (confirmation|reminder)|confirmation by
 """)
 ANSWER_YES = wordings(r"""
+    how does [^.?!]*(sound|suit|look|work)
     correct|right|accurate|confirm\w*|agree|accept|consent|go ahead|proceed|continue|finali[sz]e|ready|happy with
     (book|schedule|reserve|save|make|set|put|lock) (it|this|that|you|your|the|an?|me)
     (take|grab|keep|want|hold) (it|this|that)|(take|keep|hold) (your|the) (appointment|booking|slot|time)

@@ -25,7 +25,9 @@ OTHER_TIME = wordings(r"""
     (can|could) (i |we )?offer|(another|different|other) (time|slot|day|date|one)
 """)
 """Another time is proposed, unless it is the wanted one that is named."""
-NO_PROPOSAL = wordings(r"""
+NO_PROPOSAL = wordings(rf"""
+    happy|today is|({"|".join(DAYS).lower()})s? (to|through|thru|until) ({"|".join(DAYS).lower()})
+    (confirmation|reference|booking|ticket|case|order) (number|code|id)
     we('re| are)? (also )?(open|close)|open (from|between|until|on)
     (opening|business|office|our) hours|hours are|clos(ed|es)
     remind\w*|arrive|(call|text|reach|contact|phone|dial) us|our (phone )?number|appointments are
@@ -34,6 +36,7 @@ NO_PROPOSAL = wordings(r"""
 """)
 """A clause whose days, times and lengths are not those of an appointment."""
 NOT_MEANT = wordings(r"""
+    (ends at|until|till|finish\w* at) [\w:]+( [ap]m)?
     or (would|do|shall|should) (you|i|we) [^.?!]*
     (instead of|rather than|other than) ([ap]m|[\w:]+)( [ap]m)?
     \w+ (minutes|min|hours) (early|earlier|before|prior|beforehand|ahead|late|later|in advance|notice|grace)

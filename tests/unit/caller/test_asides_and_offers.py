@@ -77,6 +77,13 @@ SPOKEN: dict[str | None, list[str]] = {
         "Any special requests?",
     ],
     "yes": [
+        "Happy Friday! Would you like to book an appointment?",
+        "We work Tuesday to Friday. Shall we begin?",
+        "Your confirmation number is 86753091. Shall I confirm it?",
+        "It starts at 2 PM. It ends at 2:30 PM. Is that okay?",
+        "Thanks for calling this morning. Are you ready to book?",
+        "Your last name is D-O-E, is that right?",
+        "I have Monday the 23rd, 14:00 to 14:30, and your number as +1 (202) 555-0123. Is that correct?",
         "I can do Monday from 2 to 2:30 PM. Does that suit you?",
         "Please arrive 10 minutes early. Shall I book Monday at 2 PM?",
         "We are open from 9 AM to 5 PM. Monday at 2 PM is free. Shall I book it?",

@@ -12,6 +12,8 @@ FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=Zone
 
 SPOKEN: dict[str | None, list[str]] = {
     "yes": [
+        "Did I hear you say Monday, November 23?",
+        "How does Monday at 2 PM sound?",
         "So that's a half hour on Monday, November 23 at 2 PM for Jane Doe. Shall I go ahead?",
         "I've pencilled you in for Monday the 23rd at 2 PM. Does that look right?",
         "Just checking, you said Jane Doe?",
@@ -51,6 +53,9 @@ SPOKEN: dict[str | None, list[str]] = {
         "Does Monday afternoon at 2 PM still work?",
     ],
     "no": [
+        "I've got you at 2:15 PM on Monday. Is that right?",
+        "Would you like to hear your appointment details once more?",
+        "How does Friday sound?",
         "I have you down for Tuesday at 2 PM. Is that right?",
         "So that's 45 minutes with us on Monday. Correct?",
         "Your name is Jake Dole. Is that correct?",
@@ -93,6 +98,7 @@ SPOKEN: dict[str | None, list[str]] = {
         "Do you want to add another service?",
     ],
     "I would like to book an appointment": [
+        "In a few words, tell me how I can help you today.",
         "Thank you for calling the city office. How may we assist you?",
         "Are you calling about a new booking or an existing one?",
         "What are you calling about today?",

@@ -12,6 +12,9 @@ FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=Zone
 
 SPOKEN: dict[str | None, list[str]] = {
     "Jane Doe": [
+        "To book you in, I just need your first and last name.",
+        "Which name do we put down?",
+        "May I know who I have the pleasure of helping?",
         "Welcome to Bright Smile Dental. So we can find your records, tell us the name of the patient.",
         "Thanks! And who should I put the appointment under?",
         "Alright, let's get you booked in. First off, your name?",
@@ -86,6 +89,8 @@ SPOKEN: dict[str | None, list[str]] = {
         "Okay, for which date?",
     ],
     "Monday, November 23 at 2 PM": [
+        "Please state your desired appointment date and time.",
+        "Tell me when you're free.",
         "When would you like to bring Rex in for his check-up?",
         "When can we expect you at the branch?",
         "For what day and time should I schedule the oil change?",
