@@ -33,9 +33,8 @@ _LABEL_BEGINS = re.compile(_CLAUSE)
 _KEY_FIRST = re.compile(rf"(?:{_VERB})?{_PREFIX}{_KEY}{_SUFFIX}{_MEANS}|\boption\s+{_KEY.replace('key', 'option')},\s*")
 _LISTED = re.compile(rf"(?:^|(?<=: )){_KEY.replace('key', 'first')}(?:,\s+|{_MEANS})|{_KEY}{_MEANS}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_LINK = r"(?:[\s,;:-]|\b(?:and|or|then|please|simply|just|you (?:can|may)|otherwise)\b)*"
+_LINK = r"(?:[\s,;:-]|\b(?:and|or|then|please|simply|just|you (?:can|may))\b)*"
 _LINK_BEFORE, _LINK_AFTER = re.compile(_LINK + "$"), re.compile("^" + _LINK)
-# "press 0 for the operator, or say your name"
 _SOMETHING_ELSE = re.compile(
     r",?\s+(?:or|and|otherwise,?)\s+(?:(?:please|simply|just|you (?:can|may))\s+)*"
     r"(?:say|tell|state|stay|hold|wait|hang up|remain|enter|type)\b"
@@ -169,25 +168,23 @@ def _of_sentence(sentence: str, before: list[str]) -> tuple[list[tuple[str, str]
     is_label = rest and is_digit and not _REQUEST.search(rest) and not _KEY_FIRST.match(sentence, first.start())
     if _LABEL_FIRST.search(sentence) or is_label:
         return _labels_first(sentence)
-    if pairs := _keys_first(sentence):
-        return pairs, " ".join(filter(None, [rest, _something_else(sentence)]))
+    pairs, something_else = _keys_first(sentence)
+    if pairs:
+        return pairs, " ".join(filter(None, [rest, something_else]))
     if not rest and before and is_digit and before[-1].endswith(("?", ".")):
         return [(first["key"], before.pop())], ""
     return [], sentence
 
 
-def _something_else(sentence: str) -> str:
-    found = _SOMETHING_ELSE.search(sentence, _KEY_FIRST.search(sentence).end())  # type: ignore[union-attr]
-    return _LINK_AFTER.sub("", sentence[found.start() :]) if found else ""
-
-
-def _keys_first(sentence: str) -> list[tuple[str, str]]:
+def _keys_first(sentence: str) -> tuple[list[tuple[str, str]], str]:
+    """Keys and labels of "press 0 for the operator, or say your name", and what may be done instead."""
     keys = list(_KEY_FIRST.finditer(sentence))
     if not keys:
-        return []
+        return [], ""
     ends = [key.start() for key in keys[1:]] + [len(sentence)]
-    labels = [sentence[key.end() : end] for key, end in zip(keys, ends, strict=True)]
-    return [(key["key"] or key["option"], label) for key, label in zip(keys, labels, strict=True)]
+    pairs = [(key["key"] or key["option"], sentence[key.end() : end]) for key, end in zip(keys, ends, strict=True)]
+    instead = _SOMETHING_ELSE.search(sentence, keys[0].end())
+    return pairs, _LINK_AFTER.sub("", sentence[instead.start() :]) if instead else ""
 
 
 def _labels_first(sentence: str) -> tuple[list[tuple[str, str]], str]:

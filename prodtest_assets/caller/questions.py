@@ -134,6 +134,8 @@ def asked(prompt: str) -> tuple[Kind, ...]:
 
 
 def _asked_by(sentence: str, before: tuple[str, ...]) -> tuple[Kind, ...]:
+    if wordings.BUSY.search(sentence) and not sentence.endswith("?") and "please" not in sentence:
+        return ()
     if wordings.SAYS_CONFIRM.search(sentence):
         return (Kind.SAY_CONFIRM,)
     if wordings.SAYS_YES_OR_NO.search(sentence):

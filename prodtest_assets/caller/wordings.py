@@ -43,6 +43,11 @@ REQUEST = wordings(rf"""
 """)
 """Where a request for information begins."""
 
+BUSY = wordings(r"""
+    ^(i'm |i am |we're |we are )?(just )?(checking|looking|finding|searching)
+    ^(let me|i'll|i will|we'll|we will) (just |now )?(see|check|look|find|pull|call|ask|text|send)
+""")
+"""The application says what it does."""
 NOT_OURS = wordings(r"""
     date of birth|birth ?(day|date)|born|how old|your age|over (18|eighteen)
     e-?mail|address(?! you)|zip|postal|post ?code|insur\w+|credit|debit|card|cvv|payment|pay
@@ -58,6 +63,12 @@ NOT_OURS = wordings(r"""
     (which|what) (doctor|dentist|provider|stylist|barber|therapist|branch|location|clinic|office|service)
     (which|what) (treatment|language|colou?r|size|model|brand|vehicle|car|pet|breed|state|city|country|year|department)
     who (is|was) your \w+|make and model
+    phone( number)? of (your|the) \w+|number of your \w+|\w+'s (phone |mobile )?number
+    (number|date|day|time|name)( is)? (on|in) your \w+
+    how long (have|has|had|did|ago|was|were)|how long (is|are) your (?!appointment|visit|booking|meeting|session)\w+
+    (what|which) (day|date|time|month) (did|does) (?!(you|that|it|this)\b)\w+
+    minutes (late|away)|usually|normally|favou?rite
+    to call your|referr?(al|ed)?|recommended
     how much (does|do|is|are|would you pay)|how did you hear|what time (is it|did|does|do you (open|close))
     (first|this) (\w+ )?or (the )?(second|other|last|next|that)
     when (did|does|was|is your)|(first|second) choice|last (visit|appointment|cleaning|check-?up)
@@ -101,7 +112,8 @@ NAME = wordings(r"""
 """)
 PHONE = wordings(r"""
     (?<!by )(?<!on your )(?<!using your )(?<!on )(tele)?phone(?!'s)|mobile|cell|(call|reach|text|ring) you (back|at|on)
-    (contact|callback|call-back|best|your|daytime|ten[- ]digit|10[- ]digit) (\w+ ){0,2}number|number .. area code
+    (contact|callback|call-back|best|daytime|ten[- ]digit|10[- ]digit) (\w+ ){0,2}number
+    your (full |own |current |preferred |direct |home |work )?number|number .. area code
     number (to|for|where|at which|can|you|should|shall|do|may|we)|how (can|should|may|do) we (reach|contact) you
     how can you be reached|way to (reach|contact)|where can we (reach|call)
     say (the|a|your) number|(reach|contact|get hold of) you\?
@@ -218,7 +230,8 @@ ANSWER_NO = wordings(r"""
 """)
 ANSWER_YES = wordings(r"""
     how does [^.?!]*(sound|suit|look|work)
-    correct|right|accurate|confirm\w*|agree|accept|consent|go ahead|proceed|continue|finali[sz]e|ready|happy with
+    correct|right(?! (eye|ear|side|hand|foot|knee|leg|arm|one|or))|accurate|confirm\w*|agree|accept
+    consent|go ahead|proceed|continue|finali[sz]e|ready|happy with
     (book|schedule|reserve|save|make|set|put|lock) (it|this|that|you|your|the|an?|me)
     (take|grab|keep|want|hold) (it|this|that)|(take|keep|hold) (your|the) (appointment|booking|slot|time)
     is (that|this) what you

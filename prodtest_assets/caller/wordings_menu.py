@@ -11,7 +11,7 @@ LEADS_AWAY = wordings(r"""
     agent|staff|speak|talk|directions?|(opening|our) hours|location|check|existing|returning|manage|main menu|go back
     previous|billing|skip|otherwise|(next|first) (available|free|opening|one)
     earliest|soonest|view|review|upcoming|decline|reject
-    remind\w*|by text|text|sms|feedback|survey|isn't
+    questions?|[ei]nquir\w*|remind\w*|by text|text|sms|feedback|survey|isn't
 """)
 """Menu entries that a caller with a booking in mind does not take."""
 EXTRAS = wordings(r"remind\w*|text|sms|feedback|survey|e-?mail")
@@ -34,7 +34,7 @@ BOOKS = wordings(r"""
     available (times|slots|days|dates)|(choose|pick|find|select) a (day|date|time)
     ^(a )?new$
 """)
-ENGLISH = wordings(r"english")
+ENGLISH = wordings(r"^(in )?english$")
 CHANGES = wordings(r"""
     no|not|isn't|chang\w+|another|different|other (time|day|date)s?
     (choose|pick|try|say|start) again|re-?enter|start over|wrong|incorrect

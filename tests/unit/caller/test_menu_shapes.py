@@ -12,6 +12,7 @@ FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=Zone
 
 KEYED: dict[str | None, list[str]] = {
     "2": [
+        "You chose Tuesday at 3 PM. If that is right, press 1. Otherwise, press 2.",
         "Would you like to make another booking? Press 1 for yes, 2 for no.",
         "Do you want to cancel? Press 1 for yes, 2 for no.",
         "Would you like to change anything? Press 1 for yes, 2 for no.",
