@@ -88,8 +88,8 @@ _EXAMPLE_CLAUSE = re.compile(r"[,;:(]?\s*\b(?:for example|for instance|such as|e
 _HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
 _TITLE = re.compile(r"\b(mr|mrs|ms|dr|st)\.")
 _YES_MEANS = (
-    re.compile(r"\b(?:say|answer|reply) \W?yes\W? (?:to|for|if)\s+(.*?)(?:,|;|\bor\b|\band say\b|[.?!]|$)"),
     re.compile(r"\b(?:to|if|for)\s+([^.?!]*?),?\s*(?:please )?(?:say|answer|reply) \W?yes\b"),
+    re.compile(r"\b(?:say|answer|reply) \W?yes\W? (?:to|for|if)\s+(.*?)(?:,|;|\bor\b|\band say\b|[.?!]|$)"),
 )
 _REMEMBERED = 512
 _LONGEST_PROMPT = 2000
@@ -244,4 +244,4 @@ def _unplaced(sentence: str) -> tuple[Kind, ...]:
 
 
 def _meaning_of_yes(sentence: str) -> str:
-    return next((found[1] for pattern in _YES_MEANS if (found := pattern.search(sentence))), "")
+    return next((found[1] for pattern in _YES_MEANS if (found := pattern.search(sentence)) and found[1]), "")

@@ -166,7 +166,7 @@ PURPOSE = wordings(r"""
     how (i|we) (can|may) (help|assist|direct)
     how (can|may|could|shall|should) (i|we) (help|assist|be of|direct)
     what can (i|we) (do for|help)|what would you like to do|how would you like to proceed
-    what do you (need|want)( to do)?$
+    what do you (need|want)( to do)?( today)?$
     what (would you like|you need|you'd like)( today| help with| to do)?$
     (book|schedule|make|reserve|new) .. or .. (cancel|reschedule|change|modify|check|manage|existing)( one)?
     say (book|schedule|appointments?|new appointment)
@@ -216,7 +216,7 @@ STATEMENT = wordings(
 """Words by which a short sentence without a verb of asking tells something."""
 
 ANSWER_NO = wordings(r"""
-    another|any other|to hear|directions|rate|coupon|voucher|discount|member(ship)?
+    another|any other|again|main menu|to hear|directions|rate|coupon|voucher|discount|member(ship)?
     (another|second|different|other) (appointment|booking|time|day|slot|date|call|visit)
     (book|make|schedule) another|follow-?up
     chang\w+|cancel\w*|start over|resched\w*|wrong|incorrect|repeat|hear ..(again|options)

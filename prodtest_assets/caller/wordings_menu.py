@@ -8,7 +8,8 @@ CLOCK_OF_24 = wordings(r"24|twenty[- ]four|military|four digits|hhmm|to (17|18|1
 LEADS_AWAY = wordings(r"""
     cancel\w*|call(ing)? off|delete|another|different|other|start over|change|redo|re-?enter|try again
     resched\w*|modify|edit|no|not|wrong|incorrect|repeat|again|operator|representative|receptionist|reception|someone
-    agent|staff|speak|talk|directions?|(opening|our) hours|location|check|existing|returning|manage|main menu|go back
+    agent|staff|speak|talk|directions?|(opening|our) hours|location|check
+    existing|returning|already|manage|main menu|go back
     previous|billing|skip|otherwise|(next|first) (available|free|opening|one)
     earliest|soonest|view|review|upcoming|decline|reject
     questions?|[ei]nquir\w*|remind\w*|by text|text|sms|feedback|survey|isn't
@@ -30,7 +31,7 @@ AFFIRMS = wordings(r"""
 """)
 BOOKS = wordings(r"""
     book\w*|appointments?|schedul\w+|reserv\w+|make an?|new (patient|customer|client)s?
-    first (visit|time)|visits?|come in
+    first (visit|time)|visits?|come in|(make|book|schedule) one
     available (times|slots|days|dates)|(choose|pick|find|select) a (day|date|time)
     ^(a )?new$
 """)

@@ -54,6 +54,7 @@ NO_NAME = wordings(rf"""
     yes|no|not|spell\w*|correct\w*|right|book\w*|appointments?|schedul\w*|reserv\w*|new|chang\w*|cancel\w*
     someone|again|something|anything|nothing|so|what|ok|okay
 """)
-OVER = wordings(
-    r"anything else|all set(?! to)|(is|been|all|now) (booked|confirmed|scheduled|reserved)( in)?|booking is complete"
-)
+OVER = wordings(r"""
+    anything else|all set(?! to)|(is|been|all|now|are|you're) (booked|confirmed|scheduled|reserved)( in)?
+    booking is complete
+""")

@@ -53,6 +53,8 @@ SPOKEN: dict[str | None, list[str]] = {
         "Does Monday afternoon at 2 PM still work?",
     ],
     "no": [
+        "Should I read that again?",
+        "Do you want to start again?",
         "I've got you at 2:15 PM on Monday. Is that right?",
         "Would you like to hear your appointment details once more?",
         "How does Friday sound?",
@@ -98,6 +100,7 @@ SPOKEN: dict[str | None, list[str]] = {
         "Do you want to add another service?",
     ],
     "I would like to book an appointment": [
+        "Thanks for calling the garage. What do you need today?",
         "In a few words, tell me how I can help you today.",
         "Thank you for calling the city office. How may we assist you?",
         "Are you calling about a new booking or an existing one?",

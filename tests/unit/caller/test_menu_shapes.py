@@ -12,6 +12,9 @@ FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=Zone
 
 KEYED: dict[str | None, list[str]] = {
     "2": [
+        "You're booked. Press 1 for another appointment, 2 to finish.",
+        "Would you like to go back to the main menu? Press 1 for yes, 2 for no.",
+        "Press 1 if you already have an appointment. Press 2 if you would like to make one.",
         "You chose Tuesday at 3 PM. If that is right, press 1. Otherwise, press 2.",
         "Would you like to make another booking? Press 1 for yes, 2 for no.",
         "Do you want to cancel? Press 1 for yes, 2 for no.",
