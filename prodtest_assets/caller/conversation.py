@@ -198,6 +198,8 @@ class Conversation:
                 return Over(Ended.caller_gave_up, problem)
         self._flush(answer)
         if not isinstance(does, Said):
+            if not hearing.prompt and not gather.action_on_empty:
+                self._remark("the application waited for input without asking for any")
             self._clock.wait(_DEFAULT_GATHER_SECONDS if gather.timeout is None else gather.timeout)
             return self._without_input(gather, answer)
         prompt = hearing.prompt
@@ -233,8 +235,6 @@ class Conversation:
 
     def _without_input(self, gather: twiml.Gather, answer: Answer) -> Next | None:
         if not gather.action_on_empty:
-            if not self._hearing.prompt and not self._unplaced:
-                self._remark("the application waited for input without asking for any")
             return None
         fields = {"SpeechResult": "", "Confidence": "0.0"} if gather.speech else {"Digits": ""}
         return Next(resolve(answer.url, gather.action), gather.method, fields)

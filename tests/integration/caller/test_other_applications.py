@@ -255,10 +255,11 @@ def test_a_closing_key_alone_is_no_input(serve: Serve, ledger: ListLedger) -> No
     ask = "<Gather action='/never'><Say>Type the code of the tribe.</Say></Gather><Redirect>/after</Redirect>"
     script = read_script('[answers]\n"code" = { press = "#" }')
 
-    place_call(
+    call = place_call(
         Persona("owner", START),
         Target(serve(answering(ask, "<Hangup/>", seen=seen)), "/voice", script=script),
         ledger,
     )
 
     assert [asked["path"] for asked in seen] == ["/voice", "/after"]
+    assert (call.ended, call.problem) == (Ended.hung_up_by_application, None)
