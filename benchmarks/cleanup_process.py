@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prodtest_assets.testdata.cleanup.execute import OnProgress, Progress, cleanup_now
+from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.removal import OnProgress, Progress
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
 from prodtest_assets.testdata.models import Policy

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prodtest_assets.testdata.cleanup.execute import OnProgress, Progress
+from prodtest_assets.testdata.cleanup.removal import OnProgress, Progress
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from prodtest_assets.errors import PlanDrifted
-from prodtest_assets.testdata.cleanup.execute import Progress, cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
+from prodtest_assets.testdata.cleanup.removal import Progress
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.models import Policy, Scope
 from tests.integration.faults.forked import forks

@@ -21,7 +21,8 @@ from prodtest_assets.sandbox.cluster import Cluster, stop
 from prodtest_assets.sandbox.postgres import PostgresServer, private_postgres, remove_private_postgres
 from prodtest_assets.sandbox.state import ServerDirectory
 from prodtest_assets.schema import ensure_schema, migrate_booking_tables
-from prodtest_assets.testdata.cleanup.execute import Progress, cleanup_now
+from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.removal import Progress
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.identity import ReservedNumbers

@@ -7,9 +7,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from prodtest_assets.errors import RefusedForSafety
-from prodtest_assets.testdata.cleanup.execute import Progress, cleanup_now, execute_plan
+from prodtest_assets.errors import ConfigurationError, RefusedForSafety
+from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
+from prodtest_assets.testdata.cleanup.removal import Progress
 from prodtest_assets.testdata.models import Policy, Scope, StopReason
 from tests.booking_world import START, BookingWorld
 
@@ -48,6 +49,25 @@ def test_a_lease_that_was_lost_while_planning_is_noted_as_refused(world):
     with pytest.raises(RefusedForSafety, match="lease was lost"):
         cleanup_now(world.database, world.permit, Policy())
     assert [row["stop_reason"] for row in reasons(world)] == ["refused"]
+
+
+def test_a_cleanup_that_could_not_prove_anything_has_failed(world):
+    row = world.book(age=OLD)
+
+    def somebody_breaks_the_schema(_: Progress) -> None:
+        world.sql("DROP FUNCTION prodtest.name_of")
+
+    with pytest.raises(ConfigurationError):
+        cleanup_now(
+            world.database,
+            world.permit,
+            Policy(),
+            scope=Scope.NAMED,
+            named=(row,),
+            on_progress=somebody_breaks_the_schema,
+        )
+    assert [run["stop_reason"] for run in reasons(world)] == ["failed"]
+    assert ("appointments", row) in world.archived()
 
 
 def test_a_locked_cleanup_reports_what_was_asked_for(world):
