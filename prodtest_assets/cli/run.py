@@ -85,7 +85,7 @@ def _describe(settings: Settings, lines: list[Line], expression: str | None, *, 
     else:
         if lines:
             print_lines(lines)
-        show(f"would run{f' those that match -k {expression!r} of' if expression else ''} {len(tests)} tests:")
+        show(f"would run {f'what matches -k {expression!r} among these ' if expression else ''}{len(tests)} tests:")
         for test in tests:
             show(f"  {test.node_id}")
     _end_unless_answered(lines)
@@ -94,6 +94,6 @@ def _describe(settings: Settings, lines: list[Line], expression: str | None, *, 
 def _end_unless_answered(lines: list[Line]) -> None:
     """A dry run describes, so that what it finds is no failure; that it could not look is one."""
     for line in lines:
-        if line.level is Level.FAIL and line.exit_code in (ConfigurationError.exit_code, Unreachable.exit_code):
+        if line.is_unseen or line.exit_code == Unreachable.exit_code:
             say(f"{line.name}: {line.text}")
             raise click.exceptions.Exit(line.exit_code)

@@ -23,6 +23,7 @@ class Line:
         message: what was found.
         todo: what a person should do about it.
         exit_code: of the command, if this is the first line that failed.
+        is_unseen: it could not be looked at.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Line:
     message: str
     todo: str | None = None
     exit_code: int = 0
+    is_unseen: bool = False
 
     @property
     def text(self) -> str:
@@ -54,4 +56,4 @@ def failed(name: str, message: str, todo: str, *, exit_code: int = Configuration
 
 def failed_with(name: str, error: ProdtestError) -> Line:
     """The line of an error, which says itself what to do."""
-    return Line(name, Level.FAIL, str(error), exit_code=error.exit_code)
+    return Line(name, Level.FAIL, str(error), exit_code=error.exit_code, is_unseen=True)

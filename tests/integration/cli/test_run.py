@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from prodtest_assets.booking_flow import start_suite
@@ -148,6 +149,23 @@ def test_a_dry_run_says_what_would_run_and_calls_nobody(sandbox_url: str) -> Non
     assert "PRODUCTION_TEST_URL" in result.out
     with open_database(sandbox_url) as database:
         assert database.connection.execute("SELECT count(*) AS n FROM prodtest.test_run").fetchone() == {"n": 0}
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        "ALTER TABLE appointments DROP COLUMN notes",
+        "ALTER TABLE appointments ALTER COLUMN is_test_data DROP NOT NULL",
+        "DROP TABLE appointments CASCADE",
+    ],
+)
+def test_a_dry_run_describes_whatever_it_finds(sandbox_url: str, finding: str) -> None:
+    with psycopg.connect(sandbox_url) as connection:
+        connection.execute(finding.encode())
+    result = prodtest("run", "--dry-run", "-k", "quick", PRODUCTION_DB_URL=sandbox_url)
+    assert (result.code, result.err) == (0, "")
+    assert "not ready: " in result.out
+    assert "would run what matches -k 'quick' among these " in result.out
 
 
 def test_a_dry_run_that_cannot_look_is_no_success() -> None:
