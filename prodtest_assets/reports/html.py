@@ -11,7 +11,8 @@ from prodtest_assets.reports.words import age, instant, size
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Snapshot
 from prodtest_assets.testdata.report_models import CallFacts, ReportFacts, VolumePoint
 
-_FAILED_CALLS = 10
+_EARLIER_FAILED_CALLS = 10
+"""Of the latest run, all are shown."""
 _COMPARED_CALLS = 20
 
 
@@ -38,7 +39,8 @@ def page(facts: ReportFacts) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(instant=instant, size=size, moment=_moment, per_table=_per_table)
-    compared, failed = _compared(facts.calls), _failed(facts.calls)
+    compared, failed = _compared(facts.calls), _failed(facts)
+    shown = sum(call.run_id == facts.runs[0].id for call in failed) + _EARLIER_FAILED_CALLS if facts.runs else 0
     return environment.get_template("report.html.j2").render(
         facts=facts,
         snapshot=facts.snapshot,
@@ -50,8 +52,9 @@ def page(facts: ReportFacts) -> str:
         compared=compared[:_COMPARED_CALLS],
         compared_left_out=len(compared[_COMPARED_CALLS:]),
         compared_fields=list(dict.fromkeys(field.field for call in compared for field in call.fields)),
-        failed=failed[:_FAILED_CALLS],
-        failed_left_out=len(failed[_FAILED_CALLS:]) + facts.calls_left_out,
+        failed=failed[:shown],
+        failed_left_out=len(failed[shown:]),
+        older_left_out=facts.calls_left_out,
         took=_took,
     )
 
@@ -61,10 +64,14 @@ def _compared(calls: Sequence[CallFacts]) -> list[CallFacts]:
     return sorted((call for call in calls if call.fields), key=lambda call: not call.differs)
 
 
-def _failed(calls: Sequence[CallFacts]) -> list[CallFacts]:
-    """Calls that left no appointment, or another one than was said; those in which something was said come first."""
-    failed = [call for call in calls if call.outcome != "booked" or call.differs]
-    return sorted(failed, key=lambda call: (not call.transcript, call.outcome == "booked"))
+def _failed(facts: ReportFacts) -> list[CallFacts]:
+    """Calls that left no appointment, or another one than was said.
+
+    Those of the latest run come first, and among them those in which something was said.
+    """
+    failed = [call for call in facts.calls if call.outcome != "booked" or call.differs]
+    latest = facts.runs[0].id if facts.runs else None
+    return sorted(failed, key=lambda call: (call.run_id != latest, not call.transcript, call.outcome == "booked"))
 
 
 def _ages(snapshot: Snapshot) -> list[Column]:

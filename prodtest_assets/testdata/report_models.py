@@ -145,7 +145,7 @@ class ReportFacts:
     Attributes:
         before: the last stored snapshot from before the last removal of rows; None when there is none.
         runs, calls, cleanups: the latest, newest first.
-        calls_left_out: calls of these runs that are not among `calls`.
+        calls_left_out: calls of these runs, but not of the latest, that are not among `calls`.
         volumes: all stored snapshots, the oldest first.
     """
 

@@ -58,9 +58,11 @@ LEFT JOIN prodtest.test_call c ON c.run_id = r.id
 GROUP BY r.id, r.target, r.started_at, r.finished_at, r.outcome, r.passed, r.failed, r.skipped ORDER BY r.started_at DESC
 
 -- name: recent_calls
--- Calls of some runs that left no row or whose row was compared with what was said, newest first.
+-- Calls of some runs that left no row or whose row was compared with what was said, newest first. Those of the first run
+-- are not limited.
 SELECT call_sid, run_id, persona, caller_number, caller_name, outcome, opened_at, comparison, transcript,
        count(*) OVER ()::int AS total
 FROM prodtest.test_call
 WHERE run_id = ANY (%(run_ids)s::uuid[]) AND outcome <> 'open' AND (outcome <> 'booked' OR comparison IS NOT NULL)
-ORDER BY opened_at DESC LIMIT %(limit)s
+ORDER BY run_id = (%(run_ids)s::uuid[])[1] DESC, opened_at DESC
+LIMIT greatest(%(limit)s, (SELECT count(*) FROM prodtest.test_call WHERE run_id = (%(run_ids)s::uuid[])[1]))

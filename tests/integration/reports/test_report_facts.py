@@ -99,6 +99,22 @@ def compare(world: BookingWorld, call: OpenedCall, fields: list[dict[str, Any]])
         )
 
 
+def test_every_call_of_the_latest_run_is_told_however_many_there_are(world: BookingWorld) -> None:
+    copies = (
+        "INSERT INTO prodtest.test_call SELECT (jsonb_populate_record(c, jsonb_build_object('call_sid', n::text))).* "
+        "FROM prodtest.test_call c, generate_series(1, 129) n WHERE c.run_id = %s"
+    )
+    for _ in range(2):
+        with world.run() as run:
+            place(world, run, books=False)
+        world.sql(copies, run.run_id)
+        copies = copies.replace("n::text", "n + 1000")
+    facts = facts_of(world)
+    assert [call.run_id for call in facts.calls] == [run.run_id] * 130
+    assert facts.calls_left_out == 130
+    assert page(facts).count("<details") == 130
+
+
 def test_cleanups_tell_what_they_removed_and_the_storage_before(world: BookingWorld) -> None:
     for _ in range(3):
         world.book(age=TWO_DAYS)

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta, timezone
 from html.parser import HTMLParser
+from uuid import UUID
 
 from prodtest_assets.reports.charts import columns, curve
 from prodtest_assets.reports.html import page
@@ -78,12 +79,17 @@ def test_a_database_without_a_past_makes_a_page_as_well():
     assert "Nothing has been removed yet." in text
 
 
-def test_what_is_left_out_is_counted():
+def test_every_failed_call_of_the_latest_run_has_its_transcript_and_what_is_left_out_is_counted():
     call = report().calls[0]
-    facts: ReportFacts = replace(report(), calls=(call,) * 25, calls_left_out=7)
-    text = Elements(page(facts)).text
-    assert "5 more calls are not shown." in text  # of those compared, 20 are shown
-    assert "22 more calls are not shown." in text  # of those that went wrong, 10 are shown
+    earlier = replace(call, run_id=UUID(int=1), persona="earlier")
+    facts: ReportFacts = replace(report(), calls=(*(earlier,) * 15, *(call,) * 25), calls_left_out=7)
+    elements = Elements(page(facts))
+    assert elements.text.count("quick_booking: stored other than said") == 25
+    assert elements.text.count("earlier: stored other than said") == 10
+    assert sum(tag == "details" and "open" in attributes for tag, attributes in elements.found) == 2
+    assert "20 more calls are not shown." in elements.text  # of those compared, 20 are shown
+    assert "5 more of earlier runs are not shown." in elements.text
+    assert "7 older calls were not looked at." in elements.text
 
 
 def test_rows_from_the_future_are_drawn_apart():
