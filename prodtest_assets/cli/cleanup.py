@@ -17,7 +17,7 @@ from prodtest_assets.cli.output import per_table
 from prodtest_assets.cli.progress import removal_progress
 from prodtest_assets.errors import CheckFailed, RefusedForSafety
 from prodtest_assets.settings import Settings
-from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan, trigger_refusal
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
@@ -129,11 +129,12 @@ def cleanup(
 def _dry_run(settings: Settings, request: Request, *, as_json: bool) -> None:
     with booking_database(settings, show_sql=request.show_sql) as database:
         if request.plan_id:
-            show_plan(load_plan(database, request.plan_id), request.policy, database.name, None, as_json=as_json)
-            return
-        permit, refusal = _permit_to_store(database, settings)
-        plan = _new_plan(database, request, permit)
-        show_plan(plan, request.policy, database.name, refusal, as_json=as_json)
+            plan, why_not_stored = load_plan(database, request.plan_id), None
+        else:
+            permit, why_not_stored = _permit_to_store(database, settings)
+            plan = _new_plan(database, request, permit)
+        forbidden = trigger_refusal(database, plan.id, request.policy) if plan.total else None
+        show_plan(plan, request.policy, database.name, why_not_stored, forbidden, as_json=as_json)
 
 
 def _permit_to_store(database: Database, settings: Settings) -> tuple[WritePermit | None, str | None]:

@@ -35,7 +35,15 @@ def exit_code(report: CleanupReport) -> int:
     return 1 if waits and report.eligible_left and not report.total else 0
 
 
-def show_plan(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: str | None, *, as_json: bool) -> None:
+def show_plan(
+    plan: CleanupPlan,
+    policy: Policy,
+    database: str,
+    why_not_stored: str | None,
+    forbidden: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Print what a live run would do.
 
     Args:
@@ -43,10 +51,12 @@ def show_plan(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: 
         policy: the limits of this request.
         database: its name.
         why_not_stored: the reason why the plan has no id; None when it has one.
+        forbidden: why triggers of the application forbid a live run; None when they do not.
         as_json: as one document instead of lines.
     """
+    refused = "; ".join(filter(None, (_too_large(plan, policy) if _is_too_large(plan, policy) else None, forbidden)))
     if as_json:
-        show_json(_plan_document(plan, policy, database, why_not_stored))
+        show_json(_plan_document(plan, database, refused or None, why_not_stored))
         return
     show(f"dry run on {database}: nothing is removed")
     show(f"  would go: {per_table(plan.rows)} (created before {instant(plan.cutoff)})")
@@ -54,8 +64,8 @@ def show_plan(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: 
         show(f"  left for later: {counted(plan.truncated, 'row')}, since --max-delete is {policy.max_delete:,}")
     _show_effects(plan)
     _show_kept(plan)
-    if _is_too_large(plan, policy):
-        show(f"  a live run would be refused: {_too_large(plan, policy)}")
+    if refused:
+        show(f"  a live run would be refused: {refused}")
     if why_not_stored:
         show(f"  the plan is not stored: {why_not_stored}")
     elif plan.total:
@@ -100,7 +110,9 @@ def _listed(ids: Sequence[int], total: int) -> str:
     return f"({', '.join(str(key) for key in ids)}{more})" if ids else ""
 
 
-def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_stored: str | None) -> dict[str, object]:
+def _plan_document(
+    plan: CleanupPlan, database: str, refused: str | None, why_not_stored: str | None
+) -> dict[str, object]:
     return {
         "dry_run": True,
         "database": database,
@@ -118,13 +130,13 @@ def _plan_document(plan: CleanupPlan, policy: Policy, database: str, why_not_sto
         "blocked": [{"table": row.table, "id": row.id, "reason": row.reason} for row in plan.blocked],
         "adopts": {"rows": plan.adopts[0], "sample": list(plan.adopts[1])},
         "left_for_later": plan.truncated,
-        "would_be_refused": _too_large(plan, policy) if _is_too_large(plan, policy) else None,
+        "would_be_refused": refused,
         "why_not_stored": why_not_stored,
     }
 
 
 def _is_too_large(plan: CleanupPlan, policy: Policy) -> bool:
-    return plan.total_in_all_tables > policy.max_delete and not policy.accept_partial
+    return plan.total_in_all_tables > policy.max_delete and not policy.accept_partial and plan.limit is None
 
 
 def _too_large(plan: CleanupPlan, policy: Policy) -> str:

@@ -14,14 +14,14 @@ def removal_progress() -> Iterator[OnProgress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("removing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (BarColumn(), TextColumn("{task.description}"))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("removing", total=None)
+        task = bar.add_task("looking for what may go", total=None)
 
         def on_progress(progress: Progress) -> None:
-            bar.update(task, completed=progress.removed, total=progress.planned)
+            bar.update(task, description=str(progress), completed=progress.removed, total=progress.planned)
 
         yield on_progress

@@ -1,6 +1,6 @@
 """Cleanup as an asset: live in the jobs that exist for it, otherwise a dry run unless a stored plan is named."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +20,16 @@ from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.due import refuse_while_unexplained
 from prodtest_assets.testdata.cleanup.effective import cleanup_past, reasons_ineffective
-from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan, trigger_refusal
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
+from prodtest_assets.testdata.cleanup.removal import OnProgress, Progress
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
 from prodtest_assets.testdata.models import CleanupPlan, CleanupReport
 
 TEST_DATA_CLEANUP = asset_key("test_data_cleanup")
 _SECTION = "cleanup-is-red"
+_SECONDS_BETWEEN_LINES = 5
 _KEPT_COLOURS = {"suspect": Colour.DOUBTFUL, "future": Colour.DOUBTFUL, "blocked": Colour.DOUBTFUL}
 
 
@@ -67,15 +69,18 @@ def cleanup_of_test_data(
             permit, refusal = _permit_to_store(database, settings)
             plan = plan_cleanup(database, policy, run_id=run_id, permit=permit)
             reasons = reasons_ineffective(cleanup_past(database), None, plan.total)
-        yield dg.MaterializeResult(metadata=_plan_metadata(plan, refusal))
+            forbidden = trigger_refusal(database, plan.id, policy) if plan.total else None
+        metadata = _plan_metadata(plan, refusal)
+        yield dg.MaterializeResult(metadata=metadata | ({"would_be_refused": forbidden} if forbidden else {}))
         yield _dry_verdict(plan, reasons)
         return
+    tell = progress_log(context.log.info)
     with booking_database.writing() as writing:
         refuse_while_unexplained(writing.database)
         if plan_id:
-            report = execute_plan(writing.database, writing.permit, plan_id, policy)
+            report = execute_plan(writing.database, writing.permit, plan_id, policy, on_progress=tell)
         else:
-            report = cleanup_now(writing.database, writing.permit, policy, run_id=run_id)
+            report = cleanup_now(writing.database, writing.permit, policy, run_id=run_id, on_progress=tell)
         reasons = reasons_ineffective(cleanup_past(writing.database), report, report.eligible_left)
         events = remove_events(writing.database, settings)
     metadata = _report_metadata(report) | {"events_removed": events.removed, "events_pending": events.pending}
@@ -83,6 +88,20 @@ def cleanup_of_test_data(
         metadata["events_problem"] = events.problem
     yield dg.MaterializeResult(metadata=metadata | next_steps(*_advice(report)))
     yield _live_verdict(report, reasons)
+
+
+def progress_log(say: Callable[[str], object]) -> OnProgress:
+    """Tells `say` how far a cleanup is: after each 5 s or 10 % of the rows, and at the end."""
+    told = Progress(0, 0, 0.0)
+
+    def on_progress(now: Progress) -> None:
+        nonlocal told
+        is_far = (now.removed - told.removed) * 10 >= now.planned or now.removed == now.planned
+        if now.removed > told.removed and (is_far or now.seconds - told.seconds >= _SECONDS_BETWEEN_LINES):
+            told = now
+            say(str(now))
+
+    return on_progress
 
 
 def _permit_to_store(database: Database, settings: Settings) -> tuple[WritePermit | None, str | None]:

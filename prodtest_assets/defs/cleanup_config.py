@@ -43,6 +43,11 @@ class CleanupConfig(dg.Config):
         description="Remove this many of the oldest rows, 0 or more, and leave the rest. If left out, a plan that "
         "needs more than PRODTEST_MAX_DELETE rows is refused whole.",
     )
+    allow_triggers: list[str] = Field(
+        [],
+        description="Triggers and rules of the application, by name, that a person has read and that touch no other "
+        "rows when a test row goes. A cleanup that meets any other is refused.",
+    )
 
     def is_live(self, job: dg.JobDefinition) -> bool:
         """Whether this run deletes: a stored plan says so, or a job that exists for it and is run whole.
@@ -89,6 +94,7 @@ class CleanupConfig(dg.Config):
             retention=retention(settings) if hours is None else timedelta(hours=hours),
             max_delete=settings.max_delete if limit is None else limit,
             accept_partial=limit is not None,
+            allow_triggers=tuple(self.allow_triggers),
             keep_archive=timedelta(days=settings.archive_days),
         )
 

@@ -9,7 +9,9 @@ import pytest
 from dagster import validate_run_config
 
 from prodtest_assets.definitions import defs
+from prodtest_assets.defs import cleanup
 from prodtest_assets.defs.cleanup_config import CleanupConfig
+from prodtest_assets.testdata.cleanup.removal import Progress
 from tests.booking_world import BookingWorld
 from tests.defs.conftest import ALONE, RunJob, SetSettings, values
 
@@ -48,6 +50,54 @@ def test_a_lone_materialization_is_a_dry_run(run_job: RunJob, world: BookingWorl
     assert ended.value("test_data_cleanup", "would_delete") == 2
     check = ended.check("cleanup_is_effective")
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
+TRIGGER = """
+    CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+    CREATE TRIGGER notes BEFORE DELETE ON public.appointments FOR EACH ROW EXECUTE FUNCTION public.note()
+"""
+
+
+def test_a_trigger_refuses_the_run_foretold_by_the_dry_run_until_the_config_allows_it(
+    run_job: RunJob, world: BookingWorld
+) -> None:
+    stale = world.book(age=TWO_DAYS)
+    world.sql(TRIGGER)
+
+    assert "--allow-trigger notes" in run_job(ALONE, selection=ONLY_CLEANUP).value(
+        "test_data_cleanup", "would_be_refused"
+    )
+    assert "notes" in run_job(CLEANUP).failure("test_data_cleanup")
+    assert world.has_appointment(stale)
+    assert run_job(CLEANUP, config={"allow_triggers": ["notes"]}).success
+    assert not world.has_appointment(stale)
+
+
+def test_the_run_tells_its_log_how_far_it_is(
+    run_job: RunJob, world: BookingWorld, instance: dg.DagsterInstance
+) -> None:
+    world.book(age=TWO_DAYS)
+
+    ended = run_job(CLEANUP)
+
+    lines = [entry.user_message for entry in instance.all_logs(ended.run_id) if "rows/s" in entry.user_message]
+    assert [line.partition(",")[0] for line in lines] == ["1 of 2 rows removed", "2 of 2 rows removed"]
+    assert lines[0].endswith("s left")
+
+
+def test_a_long_cleanup_tells_its_log_no_more_than_a_line_for_ten_percent_or_five_seconds() -> None:
+    quick: list[str] = []
+    tell = cleanup.progress_log(quick.append)
+    for removed in range(1, 1001):
+        tell(Progress(removed, 1000, removed / 1000))
+    slow: list[str] = []
+    tell = cleanup.progress_log(slow.append)
+    for removed in range(1, 101):
+        tell(Progress(removed, 1_000_000, removed * 1.0))
+
+    assert len(quick) == 10
+    assert len(slow) == 20
+    assert slow[0] == "5 of 1,000,000 rows removed, 1 rows/s, 999,995 s left"
 
 
 def test_a_day_of_dry_runs_alone_is_an_error(run_job: RunJob, world: BookingWorld) -> None:
@@ -225,7 +275,7 @@ def test_the_launchpad_itself_refuses_what_is_no_number_and_no_setting(config: d
 def test_every_field_of_the_launchpad_is_described() -> None:
     fields = CleanupConfig.to_fields_dict()
 
-    assert set(fields) == {"plan_id", "dry_run", "older_than_hours", "max_delete"}
+    assert set(fields) == {"plan_id", "dry_run", "older_than_hours", "max_delete", "allow_triggers"}
     assert all(field.description for field in fields.values())
 
 

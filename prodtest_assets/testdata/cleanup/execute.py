@@ -105,7 +105,8 @@ def _under_lease(
                 plan_id = plan.id or plan_id
                 if plan.total_in_all_tables > policy.max_delete and not policy.accept_partial and plan.limit is None:
                     return _unstarted(database, cleanup_id, plan, StopReason.REFUSED, started)
-                _refuse_triggers(database, plan_id, policy)
+                if refusal := trigger_refusal(database, plan_id, policy):
+                    raise RefusedForSafety(refusal)
                 report = Removal(database, cleanup_id, plan, policy, started, on_progress).run()
             except RefusedForSafety:
                 database.call("note_unstarted_cleanup", cleanup_id, plan_id, StopReason.REFUSED.value, actor())
@@ -116,14 +117,26 @@ def _under_lease(
         return _unstarted(database, cleanup_id, make_plan(None), StopReason.LOCKED, started)
 
 
-def _refuse_triggers(database: Database, plan_id: UUID, policy: Policy) -> None:
-    """A trigger or rule of the application could change other rows when a test row is marked or goes."""
-    found = database.call("triggers_in_the_way", plan_id, list(policy.allow_triggers))
-    if found and isinstance(found, list):
-        raise RefusedForSafety(
-            f"the tables have triggers or rules that would run ({', '.join(found)}): read them, and give "
-            f"--allow-trigger {found[0]} if it touches no other rows"
-        )
+def trigger_refusal(database: Database, plan_id: UUID | None, policy: Policy) -> str | None:
+    """Why triggers or rules forbid to execute a plan; None when they do not.
+
+    A trigger or rule of the application could change other rows when a test row is marked or goes.
+
+    Args:
+        plan_id: of a stored plan; None for one that is only shown, of which no row is marked.
+        policy: names those that a person knows to be harmless.
+    """
+    allowed = list(policy.allow_triggers)
+    if plan_id is None:
+        found: object = [row["name"] for row in database.rows("triggers_on_delete", allowed=allowed)]
+    else:
+        found = database.call("triggers_in_the_way", plan_id, allowed)
+    if not found or not isinstance(found, list):
+        return None
+    return (
+        f"the tables have triggers or rules that would run ({', '.join(found)}): read them, and give "
+        f"--allow-trigger {found[0]} if it touches no other rows"
+    )
 
 
 def _unstarted(

@@ -31,11 +31,20 @@ _RETRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a cleanup is: rows removed, rows planned, seconds since it began."""
+    """How far a cleanup is: rows removed, rows planned, seconds since its first batch began."""
 
     removed: int
     planned: int
     seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Rows in a second."""
+        return self.removed / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        left = f", {(self.planned - self.removed) / self.rate:,.0f} s left" if self.rate else ""
+        return f"{self.removed:,} of {self.planned:,} rows removed, {self.rate:,.0f} rows/s{left}"
 
 
 OnProgress = Callable[[Progress], None]
@@ -52,6 +61,7 @@ class Removal:
     started: float
     on_progress: OnProgress | None
     removed: int = 0
+    began: float = 0.0
     pace: Pace = field(default_factory=Pace)
 
     def run(self) -> CleanupReport:
@@ -71,6 +81,7 @@ class Removal:
     def _run(self) -> CleanupReport:
         sample = sample_customers(self.database)
         sizes = table_sizes(self.database)
+        self.began = time.monotonic()
         finished = self._remove_all_batches()
         self.database.call("hold_lease", self.cleanup_id)
         left, oldest = self._left_over()
@@ -180,7 +191,7 @@ class Removal:
 
     def _report_progress(self) -> None:
         if self.on_progress:
-            self.on_progress(Progress(self.removed, self.plan.total, time.monotonic() - self.started))
+            self.on_progress(Progress(self.removed, self.plan.total, time.monotonic() - self.began))
 
     def _note_failure(self) -> None:
         """Leave a stop reason behind; a connection that is gone leaves it to the next cleanup."""

@@ -130,6 +130,22 @@ CROSS JOIN LATERAL (
 ) pairs
 WHERE c.conrelid <> 'public.appointments'::regclass AND g.ids IS NOT NULL ORDER BY 1
 
+-- name: triggers_on_delete
+-- Triggers and rules that would run when a row is deleted, on every table that a cleanup may reach; asked without functions
+-- of ours, which may not stand here.
+WITH RECURSIVE reach AS (
+    SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[])::oid AS t
+    UNION SELECT c.conrelid FROM reach r JOIN pg_constraint c
+    ON c.confrelid = r.t AND c.contype = 'f' AND c.confdeltype = 'c' AND c.conparentid = 0
+)
+SELECT found.name FROM (
+    SELECT g.tgname::text AS name FROM pg_trigger g JOIN reach r ON r.t = g.tgrelid
+    JOIN pg_proc f ON f.oid = g.tgfoid JOIN pg_namespace n ON n.oid = f.pronamespace
+    WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 8 <> 0 AND n.nspname <> 'prodtest'
+    UNION
+    SELECT w.rulename::text FROM pg_rewrite w JOIN reach r ON r.t = w.ev_class WHERE w.ev_type = '4'
+) found WHERE found.name <> ALL (%(allowed)s::text[]) ORDER BY 1
+
 -- name: remove_batch
 -- Some rows of one batch of a cleanup, in the transaction of the caller, and how far the server's transactions were before.
 SELECT table_name, planned, removed, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS transactions

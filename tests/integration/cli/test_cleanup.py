@@ -189,6 +189,19 @@ def test_a_dry_run_needs_no_schema_of_ours_to_say_so(seeded: BookingWorld) -> No
     assert dry["rows"] == {}
 
 
+def test_a_dry_run_foretells_what_triggers_forbid_stored_or_not_and_with_or_without_our_schema(
+    seeded: BookingWorld,
+) -> None:
+    seeded.sql("CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'")
+    seeded.sql("CREATE TRIGGER notes BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION note()")
+    for test_mode in (True, False):
+        assert "--allow-trigger notes" in cleanup(seeded, "--json", test_mode=test_mode).json()["would_be_refused"]
+    assert cleanup(seeded, "--json", "--allow-trigger", "notes").json()["would_be_refused"] is None
+    assert cleanup(seeded, "--no-dry-run").code == 3
+    seeded.sql("DROP SCHEMA prodtest CASCADE")
+    assert "a live run would be refused: the tables have triggers" in cleanup(seeded).out
+
+
 def test_a_limited_dry_run_shows_what_a_limited_live_run_removes(seeded: BookingWorld) -> None:
     unstored = cleanup(seeded, "--limit", "2", "--json", test_mode=False).json()
     stored = cleanup(seeded, "--max-delete", "2", "--json").json()
