@@ -148,6 +148,12 @@ def contradicts(text: str, facts: Facts, *, strictly: bool = False, scripted: st
     )
 
 
+def refuses(text: str, facts: Facts) -> bool:
+    """Whether the wanted time is said to be taken; that another one is taken is no refusal."""
+    taken = (clause for clause in _CLAUSE_END.split(text) if wordings_told.TAKEN.search(clause))
+    return any(all(map(any, filter(None, mentions(clause, facts).by_kind()))) for clause in taken)
+
+
 def _dates(text: str) -> list[re.Match[str]]:
     return [found for pattern in _DATES for found in pattern.finditer(text)]
 

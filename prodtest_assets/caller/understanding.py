@@ -90,7 +90,7 @@ class Understanding:
         if self._thinks_again(offered, outside):
             return self._second_thoughts(offered, speech=speech, keypad=keypad)
         kinds = questions.asked(outside)
-        refused = bool(wordings_told.TAKEN.search(outside))
+        refused = named.refuses(outside, self.facts)
         declining = refused or self._is_misspoken(prompt) or self._is_another_wish(outside)
         option = self._option(offered, outside, kinds, declining=declining)
         if option and keypad and not self._is_beside_the_question(option, kinds, speech=speech):

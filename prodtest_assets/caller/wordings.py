@@ -70,6 +70,7 @@ NOT_OURS = wordings(r"""
     minutes (late|away)|usually|normally|favou?rite
     to call your|referr?(al|ed)?|recommended
     how much (does|do|is|are|would you pay)|how did you hear|what time (is it|did|does|do you (open|close))
+    (dr|mr|mrs|ms) \w+[^.?!]{0,40} or [^.?!]{0,30}(dr|mr|mrs|ms)
     (first|this) (\w+ )?or (the )?(second|other|last|next|that)
     when (did|does|was|is your)|(first|second) choice|last (visit|appointment|cleaning|check-?up)
 """)

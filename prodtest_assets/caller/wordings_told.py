@@ -26,7 +26,8 @@ OTHER_TIME = wordings(r"""
 """)
 """Another time is proposed, unless it is the wanted one that is named."""
 NO_PROPOSAL = wordings(rf"""
-    happy|today is|({"|".join(DAYS).lower()})s? (to|through|thru|until) ({"|".join(DAYS).lower()})
+    happy|today is|parking|policy|deposit
+    ({"|".join(DAYS).lower()})s? (to|through|thru|until) ({"|".join(DAYS).lower()})
     (confirmation|reference|booking|ticket|case|order) (number|code|id)
     we('re| are)? (also )?(open|close)|open (from|between|until|on)
     (opening|business|office|our) hours|hours are|clos(ed|es)

@@ -49,6 +49,7 @@ SPOKEN: dict[str | None, list[str]] = {
         "Would you like a short or a long appointment? Short is 30 minutes, long is 60.",
     ],
     "Monday, November 23": [
+        "Tuesday is fully booked. Which other day would you like?",
         "Which date works best? We'll pick a time next.",
         "Next, say the day you want.",
         "Using your voice, say the date.",
@@ -57,6 +58,11 @@ SPOKEN: dict[str | None, list[str]] = {
         "Let's find a date. Which one works?",
     ],
     "no": [
+        "Was that 60 minutes?",
+        "Dr. Miller can only see you Tuesday at 2 PM. Does that work?",
+        "It's 80 dollars for 60 minutes. Would you like to go ahead?",
+        "Is 202 555 0100 the number we should use?",
+        "I've got a 10 AM on Monday. Would you like it?",
         "2 PM won't work, but 3 PM would. Is that fine?",
         "Monday at 2 PM is full. Would Tuesday at 2 PM work?",
         "We are booked at 2 PM. Can I put you in at 4 PM?",
@@ -77,6 +83,20 @@ SPOKEN: dict[str | None, list[str]] = {
         "Any special requests?",
     ],
     "yes": [
+        "Tuesday is fully booked. Would Monday at 2 PM work?",
+        "Was that 30 minutes?",
+        "That will be Monday the 23rd of November at 2. Is that what you want?",
+        "You're booking for Jane Doe. Is that right?",
+        "Dr. Miller can see you Monday at 2 PM. Does that work?",
+        "You will get a call 10 minutes before. Is that fine?",
+        "It's 50 dollars for 30 minutes. Would you like to go ahead?",
+        "Parking is free for 2 hours. Would you like me to book Monday at 2 PM?",
+        "Just so you know, we have a 24 hour cancellation policy. Shall I book it?",
+        "Most people take 60 minutes. You asked for 30 minutes on Monday. Okay?",
+        "I'm Alex, your assistant. Are you calling to make an appointment?",
+        "So I've booked Jane Doe in for Monday, November 23 at 2 PM. Is there any mistake, or is that right?",
+        "I've got a 2 PM on Monday. Would you like it?",
+        "Your total is 45 dollars. Shall I confirm the booking?",
         "Happy Friday! Would you like to book an appointment?",
         "We work Tuesday to Friday. Shall we begin?",
         "Your confirmation number is 86753091. Shall I confirm it?",
@@ -140,6 +160,7 @@ SPOKEN: dict[str | None, list[str]] = {
 }
 AFTER_THE_DAY: dict[str | None, list[str]] = {
     "2 PM": [
+        "Morning times are gone, but the afternoon is open. What time would you like?",
         "What time on that day?",
         "And what time on that date?",
         "Please say the time for that day.",

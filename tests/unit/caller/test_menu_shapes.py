@@ -12,6 +12,10 @@ FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=Zone
 
 KEYED: dict[str | None, list[str]] = {
     "2": [
+        "We have 9 AM on Monday. Press 1 to take it, press 2 to hear the next time.",
+        "You entered October 23. Press 1 if correct. Press 2 to try again.",
+        "You entered 90 minutes. Press 1 to accept or press 2 to re-enter.",
+        "Is 202 555 0100 the number we should use? Press 1 for yes, 2 for no.",
         "You're booked. Press 1 for another appointment, 2 to finish.",
         "Would you like to go back to the main menu? Press 1 for yes, 2 for no.",
         "Press 1 if you already have an appointment. Press 2 if you would like to make one.",
@@ -53,6 +57,10 @@ KEYED: dict[str | None, list[str]] = {
         "Select your preferred time of day. Press 1 for morning, 2 for afternoon, 3 for evening.",
     ],
     "1": [
+        "You entered 1 4 0 0. Press 1 to confirm.",
+        "You entered November 23. Press 1 if correct. Press 2 to try again.",
+        "You entered 30 minutes. Press 1 to accept or press 2 to re-enter.",
+        "Is 202 555 0123 the number we should use? Press 1 for yes, 2 for no.",
         "Bookings, press 1. Cancellations, press 2.",
         "Book an appointment: press 1.",
         "We have you on Monday at 2 PM. Yes, press 1. No, press 2.",

@@ -11,6 +11,7 @@ from prodtest_assets.caller.understanding import Understanding
 FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=ZoneInfo("America/New_York")), 30)
 
 SPOKEN = [
+    "Is Dr. Miller okay for you, or would you prefer Dr. Jones?",
     "What's the name of your street?",
     "Who is your emergency contact?",
     "What's the phone number of your doctor?",
