@@ -29,6 +29,7 @@ class World:
     steps: int = 0
     examples: int = 0
     removed: int = 0
+    restored: int = 0
 
 
 # One step of the application: which, and a number that picks the row.

@@ -44,6 +44,12 @@ def waiting_sessions(scene, application: str) -> int:
     return int(rows[0])
 
 
+def deadlocks(scene) -> int:
+    """How many the server has resolved in this database."""
+    rows = scene.world.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return int(rows[0]["deadlocks"])
+
+
 def test_rows_that_the_application_keeps_locked_stay_and_are_reported_while_all_others_go(scene, background):
     scene.leave_stale_rows(8)
     locked = sorted(row.id for row in scene.app.bookings.values() if row.is_test)[:2]
@@ -77,10 +83,10 @@ def test_a_deadlock_is_resolved_for_the_application_and_the_cleanup_tries_again(
         application.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", [user])
         application.commit()
         report = cleanup.result(60)
-    deadlocks = scene.world.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    wait_until(lambda: deadlocks(scene))  # the statistics follow
     assert report.stop_reason is StopReason.DRAINED
     assert report.deleted == {"appointments": 3, "users": 3, "devices": 1}
-    record_property("deadlocks", deadlocks[0]["deadlocks"])
+    record_property("deadlocks", deadlocks(scene))
 
 
 def test_an_application_that_locks_a_user_and_then_the_appointment_waits_no_longer_than_a_batch(scene, background):

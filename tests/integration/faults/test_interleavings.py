@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from prodtest_assets.errors import PlanDrifted
+from prodtest_assets.errors import PlanDrifted, RefusedForSafety
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.removal import Progress
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
+from prodtest_assets.testdata.cleanup.undo import undo_cleanup
 from prodtest_assets.testdata.models import Policy, Scope
 from tests.integration.faults.forked import forks
 from tests.integration.faults.machine import STEP, ApplicationAndCalls, World
@@ -95,6 +96,31 @@ class Interleavings(ApplicationAndCalls):
         self.world.removed += report.total
         self.check()
 
+    @rule(seed=st.integers(0, 10_000))
+    def undo(self, seed: int) -> None:
+        """Whatever comes back is held, and is in one place like every other row."""
+        found = self.app.connection.execute(
+            "SELECT DISTINCT cleanup_id FROM prodtest.archived_row ORDER BY 1"
+        ).fetchall()
+        cleanup = one_of([row[0] for row in found], seed)
+        if cleanup is None:
+            return
+        self.beat()
+        try:
+            report = undo_cleanup(self.database, self.permit, cleanup)
+        except RefusedForSafety:
+            assert self.runs.get(cleanup, "over").startswith("alive")
+            return
+        self.held |= set(
+            self.app.connection.execute(
+                "SELECT (SELECT relname FROM pg_class WHERE oid = table_oid), row_id FROM prodtest.restored_row"
+                " WHERE undo_id = %s",
+                [report.id],
+            ).fetchall()
+        )
+        self.world.restored += report.total
+        self.check()
+
     @rule()
     def settle(self) -> None:
         self.beat()
@@ -159,4 +185,5 @@ def test_no_interleaving_of_application_and_cleanups_changes_a_customers_row_or_
     record_property("steps checked", world.steps)
     record_property("databases", world.examples)
     record_property("rows archived", world.removed)
+    record_property("rows restored", world.restored)
     assert world.removed > 0
