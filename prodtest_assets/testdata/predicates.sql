@@ -163,7 +163,7 @@ judged AS MATERIALIZED (
 
 -- name: everybody
 -- Who may be a test user beside the owners of known rows; where users are given, these are looked at instead.
-SELECT u.id FROM ledger l JOIN public.users u ON {made_user:l}
+SELECT l.user_id AS id FROM ledger l WHERE l.user_id IS NOT NULL
 UNION SELECT u.id FROM public.users u WHERE {reserved:u.mobile}
 UNION SELECT unnest({named_users})
 
@@ -185,6 +185,9 @@ person AS MATERIALIZED (
                         WHERE id = c.id OFFSET 0) u
     CROSS JOIN LATERAL (SELECT count(*) AS present, count(*) FILTER (WHERE a.is_test_data IS NOT TRUE) AS unmarked
                         FROM public.appointments a WHERE a.user_id = u.id) bookings
+    -- Somebody who only bears an id that the ledger knows is nobody of ours.
+    WHERE {reserved_digits:u.digits} OR u.id = ANY ({named_users})
+       OR (u.id, u.created_at) IN (SELECT l.user_id, l.user_created_at FROM ledger l WHERE l.user_created_at IS NOT NULL)
 ),
 calls AS MATERIALIZED (
     SELECT l.user_id, min(l.opened_at) AS first_opened_at, bool_or(l.run_state IN ('mine', 'dead')) AS in_reach,

@@ -70,6 +70,6 @@ SELECT a.id, a.google_event_id AS event_id, a.starts_at, a.duration_min,
 FROM public.appointments a WHERE a.id IN (
     (SELECT id FROM public.appointments WHERE is_test_data AND google_event_id IS NOT NULL
      ORDER BY created_at DESC LIMIT %(limit)s)
-    UNION SELECT a.id FROM ledger l JOIN public.appointments a ON {made_row:l}
+    UNION SELECT a.id FROM ledger l CROSS JOIN LATERAL (SELECT a.id FROM public.appointments a WHERE {made_row:l} OFFSET 0) a
     UNION SELECT unnest(%(ids)s::bigint[]))
 ORDER BY a.id
