@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
 from prodtest_assets.caller import spoken, wordings_told
@@ -52,6 +53,11 @@ _LENGTHS = {
 _NUMBER_OF_PHONE = re.compile(r"(?<![\d-])(?!20\d\d-\d\d-)\+?(?:\d[\s().-]{0,2}){7,15}(?![\d:])")
 _NAME = re.compile(r" ?((?:[a-z'-]+ ?){1,3}?)(?=[,.?!]| (?:for|on|at|is|correct|right)\b|$)")
 _LAST_DIGITS = re.compile(r"\bend(?:s|ing) (?:in |with )?((?:\d[\s-]?){2,4})")
+_ANY_VALUE = re.compile(
+    rf"\d|{'|'.join((*spoken.DAYS, *spoken.MONTHS)).lower()}|{'|'.join(_NUMBERS)}"
+    r"|[ap]m\b|noon|midday|past|morning|afternoon|evening|hour"
+)
+_REMEMBERED = 1024
 _CLAUSE_END = re.compile(r"(?<=[.!?])\s+|,? but |;\s+|,? however,? ")
 
 
@@ -80,6 +86,10 @@ class Mentions:
         return (self.weekdays, self.dates, self.times, self.parts, self.lengths, self.numbers, self.names)
 
 
+_NOTHING = Mentions((), (), (), (), (), (), ())
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def mentions(text: str, facts: Facts) -> Mentions:
     """Compare everything a text mentions with what the caller knows.
 
@@ -87,6 +97,8 @@ def mentions(text: str, facts: Facts) -> Mentions:
         text: as `questions.sentences` gives it, in lower case.
         facts: what the caller knows.
     """
+    if not _ANY_VALUE.search(text) and not wordings_told.NAMED.search(text):
+        return _NOTHING
     start, digits = facts.start, re.sub(r"\D", "", facts.number)
     text = text.replace(" in the morning", " am").replace(" in the afternoon", " pm")
     phones = (re.sub(r"\D", "", found) for found in _NUMBER_OF_PHONE.findall(text))
@@ -135,7 +147,7 @@ def contradicts(text: str, facts: Facts, *, strictly: bool = False, scripted: st
         strictly: one other thing among several is a contradiction.
         scripted: what a call script made the caller say, in lower case; it is theirs, too.
     """
-    facts = replace(facts, name=f"{facts.name} {scripted}")
+    facts = replace(facts, name=f"{facts.name} {scripted}") if scripted else facts
     told_otherwise = [False in verdicts for verdicts in mentions(scripted, facts).by_kind()]
     last: dict[int, tuple[bool, ...]] = {}
     for clause in _CLAUSE_END.split(text):
