@@ -10,7 +10,16 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 _SECONDS_FOR_A_RUN = 300
 _MILLISECONDS_FOR_CODE = 30_000
 _RELOADS = 3
+_MILLISECONDS_FOR_A_MOVE = 1_000
+# What the chart that React drew on a canvas was given.
+_DRAWN = """canvas => {
+    let part = canvas[Object.keys(canvas).find(name => name.startsWith('__reactFiber'))];
+    while (part && !part.memoizedProps?.data?.datasets) part = part.return;
+    return part.memoizedProps.data.datasets[0].data.map(point => point.y ?? point);
+}"""
 _USUAL = ViewportSize(width=1600, height=1000)
+# Of a run, the steps need more room than the search bar leaves them; of a check, the plot stands below.
+_HIGH = ViewportSize(width=1600, height=1500)
 # Dagster draws nothing of the lineage that lies outside of the window.
 _WIDE = ViewportSize(width=2400, height=1400)
 
@@ -23,14 +32,22 @@ class DagsterUi:
         page.set_viewport_size(_USUAL)
 
     def open_lineage(self) -> None:
-        """All assets, with their groups unfolded, in a window that is wide enough for all of them."""
+        """All assets, with their groups unfolded, in a window that has room for all of them, from edge to edge."""
         self.page.set_viewport_size(_WIDE)
         self.page.goto(f"{self.url}/asset-groups")
         self.page.wait_for_selector("svg foreignObject")
         self.page.keyboard.press("Alt+E")
+        self.page.get_by_placeholder("Jump to").locator("xpath=following::button[1]").click()
+        # Dagster fits the graph into the window, and its edge just outside.
+        self.page.wait_for_timeout(_MILLISECONDS_FOR_A_MOVE)
+        self.page.mouse.dblclick(_WIDE["width"] / 2, _WIDE["height"] - 20)
+        self.page.wait_for_timeout(_MILLISECONDS_FOR_A_MOVE)
+        self.page.locator("button", has=self.page.get_by_label("zoom_out")).click()
+        self.page.wait_for_timeout(_MILLISECONDS_FOR_A_MOVE)
 
     def open_asset(self, key: str) -> None:
         """The overview of an asset."""
+        self.page.set_viewport_size(_USUAL)
         self.page.goto(f"{self.url}/assets/{key}")
         for _ in range(_RELOADS):
             try:
@@ -43,6 +60,7 @@ class DagsterUi:
 
     def open_check(self, key: str, check: str) -> None:
         """The page of an asset's check."""
+        self.page.set_viewport_size(_HIGH)
         self.page.goto(f"{self.url}/assets/{key}?view=checks&checkDetail={check}")
         expect(self.page.get_by_role("tab", name="Execution history")).to_be_visible()
 
@@ -63,6 +81,19 @@ class DagsterUi:
         self.entry(name).get_by_text("[Show Markdown]").click()
         return self.page.get_by_role("dialog")
 
+    def plotted(self, name: str) -> list[float]:
+        """The figures of one plot on an asset's page, as they are drawn, the oldest first."""
+        canvas = self.page.get_by_text(name, exact=True).locator("xpath=following::canvas[1]")
+        expect(canvas).to_be_visible()
+        return [float(y) for y in canvas.evaluate(_DRAWN)]
+
+    def configure(self, job: str, config: str) -> None:
+        """Write the configuration of a run in the launchpad; what may stand there is shown beside it."""
+        self.page.goto(f"{self.url}/locations/prodtest/jobs/{job}/playground")
+        self.page.locator(".CodeMirror").first.click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(config)
+
     def launch(self, job: str) -> str:
         """Launch a job as a whole, from its launchpad, and wait until the run has ended. Gives its status."""
         before = len(self.runs(job))
@@ -77,6 +108,7 @@ class DagsterUi:
 
     def open_latest_run(self, job: str) -> None:
         """The page of the job's last run."""
+        self.page.set_viewport_size(_HIGH)
         self.page.goto(f"{self.url}/runs/{self.runs(job)[0]['runId']}")
 
     def runs(self, job: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from prodtest_assets.definitions import defs
+from prodtest_assets.defs.cleanup_config import CleanupConfig
 from tests.browser.conftest import StartDev, TakePicture
 from tests.browser.dagster_ui import DagsterUi
 from tests.left_out import needs_debian_package
@@ -33,6 +34,8 @@ PLOTTED = {
     "booking_flow_results": "passed",
     "test_data_report": "residue_total",
 }
+# What the fault of the second run changes for certain.
+DIFFERENT = {"booking_flow_results", "test_data_snapshot", "test_data_cleanup"}
 
 
 def test_a_person_finds_everything_launches_the_job_and_sees_which_check_is_red(
@@ -49,15 +52,23 @@ def test_a_person_finds_everything_launches_the_job_and_sees_which_check_is_red(
         the_lineage_shows_every_asset_in_its_group(ui)
         expect(page.locator("svg foreignObject").get_by_text(ALL_CHECKS_PASSED)).to_have_count(len(CHECKED))
         take_picture("lineage")
+        ui.configure(JOB, "ops:\n  test_data_cleanup:\n    config:\n      older_than_hours: 48")
+        for field in CleanupConfig.model_fields.values():
+            expect(page.get_by_text(str(field.description).split(".")[0])).to_be_visible()
+        expect(page.get_by_text("No errors")).to_be_visible()
+        take_picture("launchpad")
 
     with start_dev("--fault", "forget-mark") as url:
         ui = DagsterUi(page, url)
 
-        ui.launch(JOB)
+        assert ui.launch(JOB) == "FAILURE"
 
         ui.open_check("booking/appointments", "no_unmarked_test_rows")
-        expect(page.get_by_text("prodtest cleanup --no-dry-run").first).to_be_visible()
+        expect(ui.entry("repair").get_by_text("prodtest run", exact=True)).to_be_visible()
         take_picture("check-red")
+        expect(ui.unfold("sample").get_by_text("5550").first).to_be_hidden()
+        expect(page.get_by_role("dialog").get_by_text("persona").first).to_be_visible()
+        take_picture("check-red-sample")
         history = {
             name: ui.history("booking/appointments", name) for name in ("no_unmarked_test_rows", "no_stale_test_rows")
         }
@@ -105,7 +116,9 @@ def the_asset_shows_its_picture_and_plots(ui: DagsterUi, key: str, take_picture:
 
     ui.page.get_by_role("button", name="Plots").click()
     expect(ui.page.get_by_text(PLOTTED[key], exact=True)).to_be_visible()
-    expect(ui.page.locator("canvas").first).to_be_visible()
+    figures = ui.plotted(PLOTTED[key])
+    assert len(figures) == 2
+    assert key not in DIFFERENT or figures[0] != figures[1]
     if key == "test_data_snapshot":
         ui.page.locator("canvas").nth(2).scroll_into_view_if_needed()
         take_picture("plots")

@@ -201,8 +201,9 @@ def the_web_server(checkout: Path) -> int:
 
 
 def test_a_process_of_it_that_dies_ends_it_with_its_name_and_its_log(checkout: Path) -> None:
-    process = start(checkout)
+    process = start(checkout, "--alerts", settings=QUIET | ALERTS)
     until_up(process)
+    assert "PRODTEST_ALERT_URLS" in environment_of(the_web_server(checkout)), "asked for"
     os.kill(the_web_server(checkout), signal.SIGKILL)
     result = end(process)
     assert result.code == 1
