@@ -1,12 +1,14 @@
 """Checks on the application's tables. They never block, and in the main job they see the state after cleanup."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
 
 from prodtest_assets.defs.booking_tables import APPOINTMENTS, USERS
 from prodtest_assets.defs.cleanup import TEST_DATA_CLEANUP
-from prodtest_assets.defs.metadata import NOT_MEASURED, none_left, not_measured, repair, shown
+from prodtest_assets.defs.metadata import NOT_MEASURED, markdown_table, none_left, not_measured, repair, shown
 from prodtest_assets.defs.resources import BookingDatabase, retention
 from prodtest_assets.testdata.cleanup.due import broken_promises
 from prodtest_assets.testdata.offenders import appointments_with, orphaned_users, unmarked_rows
@@ -81,8 +83,14 @@ def customer_rows_untouched(booking_database: BookingDatabase) -> dg.AssetCheckR
         passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{changed} of {proof['sampled']} sampled rows changed by us, {unarchived} not archived{others}",
-        metadata=metadata | proof | {"count": changed + unarchived} | (advice if broken else {}),
+        metadata=metadata | proof | {"count": changed + unarchived} | _changed(proof) | (advice if broken else {}),
     )
+
+
+def _changed(proof: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows that we changed, as far as the proof names them, where a person and an alert look for them."""
+    rows = [dict(zip(("table", "id"), row.rsplit(":", 1), strict=True)) for row in proof.get("changed_rows", ())]
+    return {"sample": markdown_table(rows), "truncated": len(rows) < proof["changed_by_us"]} if rows else {}
 
 
 @dg.asset_check(asset=USERS.key, additional_deps=[TEST_DATA_CLEANUP])

@@ -137,14 +137,17 @@ def test_a_customer_s_row_that_was_changed_stays_red_and_stops_cleaning_until_so
 ) -> None:
     world.book(age=TWO_DAYS)
     run_job(CLEANUP)
-    world.sql("UPDATE prodtest.cleanup_run SET proof = proof || '{\"changed_by_us\": 1}'")
+    changed = '{"changed_by_us": 2, "changed_rows": ["appointments:17"]}'
+    world.sql(f"UPDATE prodtest.cleanup_run SET proof = proof || '{changed}'")
     (broken,) = world.sql("SELECT id::text FROM prodtest.cleanup_run")
     cleanup_now(world.database, world.permit, Policy())
     world.book(age=TWO_DAYS)
 
     check = run_job(MONITOR).check("customer_rows_untouched")
     assert (check.passed, check.severity) == (False, ERROR)
-    assert values(check.metadata)["cleanup_id"] == broken["id"]
+    shown = values(check.metadata)
+    assert (shown["cleanup_id"], shown["count"], shown["truncated"]) == (broken["id"], 2, True)
+    assert "| appointments | 17 |" in shown["sample"]
     assert f"cleanup {broken['id']} changed or lost a customer's row" in run_job(CLEANUP).failure("test_data_cleanup")
     with dg.build_sensor_context(instance=instance) as context:
         skipped = str(stale_test_data_sensor.evaluate_tick(context).skip_message)
