@@ -35,7 +35,7 @@ PLOTTED = {
     "test_data_report": "residue_total",
 }
 # What the fault of the second run changes for certain.
-DIFFERENT = {"booking_flow_results", "test_data_snapshot", "test_data_cleanup"}
+DIFFERENT = {"booking_flow_results"}
 
 
 def test_a_person_finds_everything_launches_the_job_and_sees_which_check_is_red(
@@ -118,7 +118,7 @@ def the_asset_shows_its_picture_and_plots(ui: DagsterUi, key: str, take_picture:
     expect(ui.page.get_by_text(PLOTTED[key], exact=True)).to_be_visible()
     figures = ui.plotted(PLOTTED[key])
     assert len(figures) == 2
-    assert key not in DIFFERENT or figures[0] != figures[1]
+    assert key not in DIFFERENT or figures[0] > figures[1]
     if key == "test_data_snapshot":
         ui.page.locator("canvas").nth(2).scroll_into_view_if_needed()
         take_picture("plots")
