@@ -21,6 +21,8 @@ _ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 _PATIENCE_MILLISECONDS = 120_000
+# Plots and dialogs grow into their place.
+_MILLISECONDS_TO_SETTLE = 1_000
 _PICTURES = CHECKOUT / "docs" / "pictures"
 
 StartDev = Callable[..., AbstractContextManager[str]]
@@ -79,6 +81,7 @@ def take_picture(page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> 
 
     def take(name: str) -> None:
         raw = tmp_path / "raw.png"
+        page.wait_for_timeout(_MILLISECONDS_TO_SETTLE)
         page.screenshot(path=raw)
         with Image.open(raw) as image:
             image.convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE).save(folder / f"{name}.png", optimize=True)

@@ -18,7 +18,8 @@ _DRAWN = """canvas => {
     return part.memoizedProps.data.datasets[0].data.map(point => point.y ?? point);
 }"""
 _USUAL = ViewportSize(width=1600, height=1000)
-# Of a run, the steps need more room than the search bar leaves them; of a check, the plot stands below.
+# The plot of a check stands below its metadata; the search bar leaves the steps of a run little room.
+_HIGHER = ViewportSize(width=1600, height=1150)
 _HIGH = ViewportSize(width=1600, height=1500)
 # Dagster draws nothing of the lineage that lies outside of the window.
 _WIDE = ViewportSize(width=2400, height=1400)
@@ -60,7 +61,7 @@ class DagsterUi:
 
     def open_check(self, key: str, check: str) -> None:
         """The page of an asset's check."""
-        self.page.set_viewport_size(_HIGH)
+        self.page.set_viewport_size(_HIGHER)
         self.page.goto(f"{self.url}/assets/{key}?view=checks&checkDetail={check}")
         expect(self.page.get_by_role("tab", name="Execution history")).to_be_visible()
 
