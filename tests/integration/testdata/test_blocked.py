@@ -166,6 +166,21 @@ def test_some_ids_of_what_stays_are_named_for_each_reason(world):
         assert (sample["suspect"], sample["held"]) == ([suspect], [held])
 
 
+def test_the_protected_role_finds_out_as_well(payments, protected):
+    kept, free = payments.book(age=OLD), payments.book(age=OLD)
+    payments.sql("INSERT INTO payments VALUES (1, %s)", kept)
+    # The role itself may not read the payments, only our functions may, which a stored plan goes through.
+    shown = plan_cleanup(protected.cleaner.database, Policy())
+    assert (shown.effects, shown.along) == ({"payments (keeps its parent)": None}, None)
+    plan = plan_of(protected.cleaner)
+    assert plan.rows == {"appointments": 1, "users": 1}
+    assert plan.kept["appointments"] == {"blocked": 1}
+    report = cleanup_now(protected.cleaner.database, protected.cleaner.permit, Policy())
+    assert (report.stop_reason, report.total) == (StopReason.DRAINED, 2)
+    assert report.storage is not None
+    assert [payments.has_appointment(row) for row in (kept, free)] == [True, False]
+
+
 def test_many_rows_and_children_are_planned_in_seconds(reminders):
     reminders.user(age=OLD)
     reminders.sql(
