@@ -59,7 +59,8 @@ def cleanup_command(snapshot: Snapshot) -> str:
     rows = snapshot.residue.total + min(going, snapshot.test_users)  # with the users of these appointments
     most = snapshot.usage.max_delete
     limit = f" --max-delete {most}" if rows > most else ""
-    return snapshot.usage.command(f"cleanup --no-dry-run{limit}", with_age=True)
+    # What makes it live comes last: a command that a narrow terminal breaks into two lines is a dry run when pasted.
+    return snapshot.usage.command(f"cleanup{limit}", with_age=True) + " --no-dry-run"
 
 
 def silent_sensors(beats: Mapping[str, datetime], now: datetime) -> tuple[str, ...]:

@@ -255,6 +255,8 @@ def _connection_error(error: psycopg.OperationalError, url: str) -> ProdtestErro
         return ConfigurationError(f"no such database or role at {where}: check PRODUCTION_DB_URL")
     if "authentication failed" in text or "no password supplied" in text:
         return ConfigurationError(f"user or password is wrong for {where}: check PRODUCTION_DB_URL")
+    if "connection is bad: invalid " in text or "Servname not supported" in text:
+        return ConfigurationError(f"the database URL cannot be read ({where}): check its port and what follows the ?")
     return Unreachable(f"the database at {where} does not answer: is the server running and the host right?")
 
 

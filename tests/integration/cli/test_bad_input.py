@@ -230,6 +230,14 @@ def test_tables_that_another_version_made_are_told_apart_and_left_alone(booking_
     assert "another version made these tables" in result.complaint
 
 
+@pytest.mark.parametrize("place", ["host:abc/d", "127.0.0.1:99999/d", "127.0.0.1:1/d?sslmode=much", "h/d?such=no"])
+def test_a_url_that_libpq_cannot_read_is_a_wrong_setting(place: str) -> None:
+    result = prodtest("count", PRODUCTION_DB_URL=f"postgresql://me:s3cret@{place}")
+    assert result.code == 2
+    assert result.complaint.startswith("the database URL cannot be read")
+    assert "s3cret" not in result.err
+
+
 def test_a_table_that_somebody_keeps_locked_is_one_line_that_says_to_try_again(world: BookingWorld) -> None:
     with psycopg.connect(world.url) as other:
         other.execute("LOCK TABLE appointments IN ACCESS EXCLUSIVE MODE")

@@ -94,8 +94,8 @@ def test_a_cleanup_that_would_be_refused_for_its_size_is_advised_with_a_limit():
         return recommendations_for(taken)
 
     assert advised(4_999, 1) == ("prodtest cleanup --no-dry-run",)
-    assert advised(5_000, 1) == ("prodtest cleanup --no-dry-run --max-delete 5000",)
-    assert advised(2_501, 9_000) == ("prodtest cleanup --no-dry-run --max-delete 5000",)
+    assert advised(5_000, 1) == ("prodtest cleanup --max-delete 5000 --no-dry-run",)
+    assert advised(2_501, 9_000) == ("prodtest cleanup --max-delete 5000 --no-dry-run",)
 
 
 def test_advice_means_the_database_and_the_age_that_were_asked_about():
@@ -103,11 +103,20 @@ def test_advice_means_the_database_and_the_age_that_were_asked_about():
     taken = quiet(stale=Staleness(1, 0, 0), ages=snapshot(future=1).ages, usage=usage)
     place = "--db-url 'postgresql://me:***@h/d?sslpassword=***&sslmode=require'"
     assert recommendations_for(taken) == (
-        f"prodtest cleanup --no-dry-run --older-than 48 {place}",
+        f"prodtest cleanup --older-than 48 {place} --no-dry-run",
         f"prodtest list --limit 10 {place} | tail -n 1",
     )
     assert "s3cr" not in said(taken)
     assert [check.do for check in checks_of(taken) if not check.passed] == [recommendations_for(taken)[0]]
+
+
+def test_a_command_that_was_broken_into_lines_removes_nothing_before_its_end():
+    usage = Usage(repeated_url("postgresql://me:s3cret@h/d"), 48.0, max_delete=1)
+    rows = Residue(5, 0, 0, 0, 5)
+    (command,) = recommendations_for(quiet(stale=Staleness(5, 0, 0), residue=rows, usage=usage))
+    *before, last = command.split()
+    assert last == "--no-dry-run"
+    assert {"--max-delete", "--older-than", "--db-url"} < set(before)
 
 
 def test_the_command_in_an_alert_is_recommended_as_well():
