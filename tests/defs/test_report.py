@@ -17,7 +17,7 @@ def test_the_asset_writes_the_page_that_the_command_line_exports(run_job: RunJob
     file = Path(ended.value("test_data_report", "page"))
     assert ended.value("test_data_report", "page_url") == file.as_uri()
     assert ended.value("test_data_report", "test_rows") == 1
-    exported = prodtest("export", "--format", "html", "--db-url", world.url).out
+    exported = prodtest("export", "--format", "html", PRODUCTION_DB_URL=world.url).out
     assert without_moments(file.read_text()) == without_moments(exported)
 
 
