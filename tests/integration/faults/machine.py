@@ -132,11 +132,12 @@ class ApplicationAndCalls(RuleBasedStateMachine):
                 holder, is_test=True, is_marked=answer == "marked", age=age, start=call.start, is_of_a_call=True
             )
 
-    @precondition(lambda self: any(not call.is_closed for call in self.calls))
     @rule(seed=st.integers(0, 10_000), completed=st.booleans(), take_back=st.booleans())
     def end_call(self, seed: int, completed: bool, take_back: bool) -> None:
+        # No precondition: it would depend on what the database took, and what is drawn may depend on draws alone.
         call = one_of([call for call in self.calls if not call.is_closed], seed)
-        assert call is not None
+        if call is None:
+            return
         self._close(call, completed=completed)
         if take_back and self.runs[call.run] == "alive":
             self.database.call("remove_call", call.sid)
