@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.removal import OnProgress, Progress
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
-from prodtest_assets.testdata.models import Policy
 
 NO_LIMIT = 1_000_000_000
 _CHECKOUT = Path(__file__).resolve().parent.parent

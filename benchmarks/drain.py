@@ -18,11 +18,11 @@ from benchmarks.result import Result
 from benchmarks.server import benchmark_server
 from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.removal import OnProgress
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
-from prodtest_assets.testdata.models import CleanupReport, Policy
 
 _DRAIN_BOUND = 6.0
 _ARCHIVE_BOUND = 3.0

@@ -5,8 +5,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.cleanup.undo import UndoReport, foresee_undo, undo_cleanup
-from prodtest_assets.testdata.models import CleanupReport, Policy
 from tests.booking_world import BookingWorld
 
 OLD = timedelta(hours=48)

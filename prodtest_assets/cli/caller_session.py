@@ -16,11 +16,11 @@ from prodtest_assets.pytest_plugin.accuracy import Compared, Difference, compare
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.identity import masked_name, masked_number
 from prodtest_assets.testdata.ledger import RunLedger
-from prodtest_assets.testdata.models import Policy, Scope
 from prodtest_assets.whom_to_call import target_of
 
 _PERSONA = "quick_booking"

@@ -18,10 +18,10 @@ from prodtest_assets.cli.progress import removal_progress
 from prodtest_assets.errors import CheckFailed, RefusedForSafety
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan, trigger_refusal
+from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport, Policy, Scope
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from prodtest_assets.calendar_events import EventRemoval
 from prodtest_assets.cli.output import counted, instant, per_table, say, show, show_json, show_table
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.reports.words import size
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, CustomerProof, Policy, StopReason, StorageChange
+from prodtest_assets.testdata.cleanup.models import (
+    CleanupPlan,
+    CleanupReport,
+    CustomerProof,
+    Policy,
+    StopReason,
+    StorageChange,
+)
 
 _VERDICTS: Mapping[str, str] = {
     "in_use": "still has appointments that stay",

@@ -16,10 +16,11 @@ from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.schema import ensure_schema
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, Scope
 from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.connection import Database, masked_url
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
-from prodtest_assets.testdata.models import CleanupReport, Policy, Scope, Snapshot
+from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 
 _PATIENCE_SECONDS = 10.0

@@ -21,11 +21,11 @@ from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.due import refuse_while_unexplained
 from prodtest_assets.testdata.cleanup.effective import cleanup_past, reasons_ineffective
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan, trigger_refusal
+from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.removal import OnProgress, Progress
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport
 
 TEST_DATA_CLEANUP = asset_key("test_data_cleanup")
 _SECTION = "cleanup-is-red"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from prodtest_assets.defs.resources import retention
 from prodtest_assets.settings import Settings
-from prodtest_assets.testdata.models import Policy
+from prodtest_assets.testdata.cleanup.models import Policy
 
 BOOKING_FLOW_AND_CLEANUP = "booking_flow_and_cleanup"
 CLEANUP_STALE_TEST_DATA = "cleanup_stale_test_data"

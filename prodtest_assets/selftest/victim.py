@@ -5,9 +5,9 @@ import sys
 from prodtest_assets.lifetime import die_with_parent
 from prodtest_assets.selftest.world import RULES
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
-from prodtest_assets.testdata.models import Policy
 
 
 def main() -> None:

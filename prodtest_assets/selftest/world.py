@@ -18,11 +18,11 @@ from psycopg.rows import DictRow, dict_row
 
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, Scope
 from prodtest_assets.testdata.connection import Database, normalize_url, open_database
 from prodtest_assets.testdata.guard import WritePermit, WriteRules
 from prodtest_assets.testdata.identity import ReservedNumbers
 from prodtest_assets.testdata.ledger import RunLedger
-from prodtest_assets.testdata.models import CleanupReport, Policy, Scope
 from prodtest_assets.testdata.statements import named_statements
 
 OLD = timedelta(hours=48)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from prodtest_assets.testdata.cleanup.models import CustomerProof
 from prodtest_assets.testdata.connection import Database
-from prodtest_assets.testdata.models import CustomerProof
 
 _SAMPLE_PER_TABLE = 500
 _ROWS_NAMED = 20

@@ -13,15 +13,7 @@ from prodtest_assets.testdata.alert_ledger import undelivered_alerts
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
 from prodtest_assets.testdata.heartbeats import heartbeats
-from prodtest_assets.testdata.models import (
-    AGE_BUCKETS,
-    FUTURE_BUCKET,
-    HourCount,
-    Residue,
-    Snapshot,
-    Staleness,
-    Storage,
-)
+from prodtest_assets.testdata.models import AGE_BUCKETS, FUTURE_BUCKET, HourCount, Residue, Snapshot, Staleness, Storage
 from prodtest_assets.testdata.usage import Usage
 
 _AGE_COLUMNS = ("under_1", "under_6", "under_12", "under_24", "under_48", "under_72", "over_72")

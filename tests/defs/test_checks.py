@@ -8,7 +8,7 @@ import pytest
 
 from prodtest_assets.defs.sensors import stale_test_data_sensor
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 from tests.booking_world import START, BookingWorld
 from tests.defs.conftest import ALONE, RunJob, values

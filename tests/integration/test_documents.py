@@ -16,9 +16,9 @@ from prodtest_assets.sandbox.seed import seed_customers, seed_leftovers
 from prodtest_assets.sandbox.server import RunningApp, running_app
 from prodtest_assets.schema import MARK_REVISION
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.holds import Subject, add_hold
-from prodtest_assets.testdata.models import Policy, Scope
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from prodtest_assets.testdata.protect import unprotect
 from tests.booking_world import START, BookingWorld

@@ -16,10 +16,11 @@ from prodtest_assets.calendar_audit import MARK, ROW
 from prodtest_assets.caller import Call, Ended
 from prodtest_assets.google_calendar import Calendar
 from prodtest_assets.pytest_plugin import CallContext, Caller, ending_of, explain
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.identity import digits
-from prodtest_assets.testdata.models import Policy, Scope, StoredBooking
+from prodtest_assets.testdata.models import StoredBooking
 from prodtest_assets.testdata.proof import prove_untouched, sample_customers
 from prodtest_assets.testdata.snapshot import take_snapshot
 

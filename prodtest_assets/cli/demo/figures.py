@@ -9,10 +9,11 @@ from uuid import UUID
 from prodtest_assets.cli.demo.job import JobOutcome, Message
 from prodtest_assets.cli.demo.world import World
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.cleanup.settle import abandon_run, settle_dead_runs
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
-from prodtest_assets.testdata.models import Policy, Scope, Snapshot
+from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.proof import Fingerprints, customer_fingerprints, rows_changed
 from prodtest_assets.testdata.snapshot import take_snapshot
 

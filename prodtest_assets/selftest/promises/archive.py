@@ -2,8 +2,8 @@
 
 from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.world import World, expect
+from prodtest_assets.testdata.cleanup.models import CleanupReport
 from prodtest_assets.testdata.cleanup.undo import undo_cleanup
-from prodtest_assets.testdata.models import CleanupReport
 
 
 @promise("Undo brings rows back as they were, with their ids, and the next cleanup lets them be.")

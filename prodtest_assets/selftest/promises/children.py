@@ -2,8 +2,8 @@
 
 from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.world import World, expect
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import Policy
 
 
 @promise("A child that goes by cascade is archived like its parent.")

@@ -13,9 +13,9 @@ from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.scratch import with_login
 from prodtest_assets.selftest.world import NotTested, World, expect, filled, statement
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import Database, open_database, translated_errors
-from prodtest_assets.testdata.models import Policy, Scope
 from prodtest_assets.testdata.protect import Protection, protect, unprotect
 
 _DIRECT = (

@@ -7,7 +7,7 @@ import time
 
 from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.world import World, expect, result_of, statement, wait_until
-from prodtest_assets.testdata.models import Policy
+from prodtest_assets.testdata.cleanup.models import Policy
 
 _KILLS = 5
 _VICTIM_SECONDS = 30

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.world import YOUNG, World, expect
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.holds import Subject, add_hold
-from prodtest_assets.testdata.models import Policy
 
 _NO_AGE = Policy(retention=timedelta(0))
 

@@ -6,9 +6,9 @@ from prodtest_assets.errors import PlanDrifted, RefusedForSafety
 from prodtest_assets.selftest.registry import promise
 from prodtest_assets.selftest.world import OLD, RULES, YOUNG, World, expect
 from prodtest_assets.testdata.cleanup.execute import execute_plan
+from prodtest_assets.testdata.cleanup.models import Policy, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.guard import authorize_writes
-from prodtest_assets.testdata.models import Policy, StopReason
 
 
 @promise("Stale test rows go with their users, in many batches; young ones stay.")

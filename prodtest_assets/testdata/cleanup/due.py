@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from prodtest_assets.errors import RefusedForSafety
+from prodtest_assets.testdata.cleanup.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import VERDICTS, plan_cleanup
 from prodtest_assets.testdata.connection import Database
-from prodtest_assets.testdata.models import Policy, Scope, StopReason
 
 _FRUITLESS = (StopReason.HELD, StopReason.LOCKED, StopReason.REFUSED, StopReason.FAILED)
 _FIRST_REST = timedelta(minutes=10)

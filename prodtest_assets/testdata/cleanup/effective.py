@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from prodtest_assets.testdata.cleanup.models import CleanupReport
 from prodtest_assets.testdata.connection import Database
-from prodtest_assets.testdata.models import CleanupReport
 
 _RUNS = 3
 """So many cleanups in a row, each with an older backlog than the one before, are no accident."""

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 from prodtest_assets.errors import PlanDrifted, RefusedForSafety
 from prodtest_assets.testdata.cleanup.archive import expire_archive
 from prodtest_assets.testdata.cleanup.lease import LeaseTaken, actor, cleanup_lease
+from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
 from prodtest_assets.testdata.cleanup.removal import OnProgress, Removal
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, Scope, StopReason
 
 
 def cleanup_now(

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.testdata.cleanup.lease import actor
+from prodtest_assets.testdata.cleanup.models import BlockedRow, CleanupPlan, Policy, Scope
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
-from prodtest_assets.testdata.models import BlockedRow, CleanupPlan, Policy, Scope
 
 VERDICTS: Mapping[Scope, tuple[str, ...]] = {
     Scope.STALE: ("stale", "call"),

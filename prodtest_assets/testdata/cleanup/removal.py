@@ -12,10 +12,10 @@ from psycopg.types.json import Jsonb
 
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.testdata.cleanup.lease import actor
+from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.cleanup.pace import LONGEST_REST_SECONDS, Pace
 from prodtest_assets.testdata.cleanup.storage import storage_change, table_sizes
 from prodtest_assets.testdata.connection import Database
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.proof import prove_untouched, sample_customers
 
 _STATEMENT_TIMEOUT = "60s"

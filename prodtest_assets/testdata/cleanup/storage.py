@@ -7,8 +7,8 @@ https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-SPACE-
 from collections.abc import Mapping
 from typing import Any
 
+from prodtest_assets.testdata.cleanup.models import StorageChange
 from prodtest_assets.testdata.connection import Database
-from prodtest_assets.testdata.models import StorageChange
 
 Sizes = Mapping[str, Mapping[str, Any]]
 

@@ -11,7 +11,7 @@ from prodtest_assets.caller.wire import new_client
 from prodtest_assets.sandbox.seed import seed_customers
 from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy, Scope, StopReason
+from prodtest_assets.testdata.cleanup.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.offenders import unmarked_rows
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from tests.booking_world import BookingWorld

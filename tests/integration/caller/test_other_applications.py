@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from prodtest_assets.caller import Call, Ended, Persona, Target, draw_start, load_script, place_call
 from prodtest_assets.caller.script_file import read_script
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy, Scope, StopReason
+from prodtest_assets.testdata.cleanup.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.offenders import unmarked_rows
 from tests.booking_world import BookingWorld
 from tests.suites import BOOKING_FLOW, CALL_SCENARIOS, TWILIO_SIMULATION, run_suite

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, StopReason
 from prodtest_assets.testdata.connection import open_database
-from prodtest_assets.testdata.models import Policy, StopReason
 from tests.booking_world import BookingWorld
 from tests.integration.faults.application import Application, open_application
 

@@ -23,10 +23,10 @@ import psycopg
 
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.ledger import RunLedger
-from prodtest_assets.testdata.models import Policy
 from tests.booking_world import RULES
 
 _CHECKOUT = Path(__file__).resolve().parents[3]

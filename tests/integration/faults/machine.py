@@ -10,9 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from prodtest_assets.errors import NumberTaken
 from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, StopReason
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
-from prodtest_assets.testdata.models import Policy, StopReason
 from tests.booking_world import RULES
 from tests.integration.faults.application import AGES, open_application
 from tests.integration.faults.forked import Child, Forks

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy
+from prodtest_assets.testdata.cleanup.models import Policy
 from tests.booking_world import START
 from tests.left_out import needs_debian_package, program_path
 
@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import WriteRules, authorize_writes
-from prodtest_assets.testdata.models import Policy
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.snapshot import take_snapshot
 
 with open_database(sys.argv[1]) as database:

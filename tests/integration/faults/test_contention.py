@@ -11,8 +11,8 @@ import pytest
 
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.connection import open_database
-from prodtest_assets.testdata.models import CleanupReport, Policy, StopReason
 from tests.integration.faults.application import open_application
 from tests.integration.faults.random_application import RandomApplication
 

@@ -12,8 +12,8 @@ import pytest
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.sandbox.accounts import server_account
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.connection import open_database
-from prodtest_assets.testdata.models import Policy
 from tests.left_out import needs, needs_debian_package, program_path
 
 _SMALL, _LARGE = "size=2m", "size=200m"

@@ -10,11 +10,11 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from prodtest_assets.errors import PlanDrifted, RefusedForSafety
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.removal import Progress
 from prodtest_assets.testdata.cleanup.settle import settle_dead_runs
 from prodtest_assets.testdata.cleanup.undo import undo_cleanup
-from prodtest_assets.testdata.models import Policy, Scope
 from tests.integration.faults.forked import forks
 from tests.integration.faults.machine import STEP, ApplicationAndCalls, World
 from tests.integration.faults.random_application import one_of

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import Policy
 from tests.integration.faults.forked import forks
 from tests.integration.faults.wire import wire_to
 

@@ -8,8 +8,8 @@ import pytest
 
 from prodtest_assets.errors import ProdtestError, Unreachable
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.connection import open_database
-from prodtest_assets.testdata.models import Policy
 from tests.integration.faults.wire import wire_to
 
 ROWS = 3

@@ -18,11 +18,11 @@ import pytest
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.sandbox.accounts import server_account
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.ledger import RunLedger
-from prodtest_assets.testdata.models import CleanupReport, Policy, StopReason
 from tests.booking_world import RULES, START
 from tests.integration.faults.forked import forks
 from tests.left_out import needs_debian_package, program_path

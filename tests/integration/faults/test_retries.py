@@ -10,9 +10,9 @@ import pytest
 
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy, StopReason
 from prodtest_assets.testdata.cleanup.pace import LONGEST_REST_SECONDS
 from prodtest_assets.testdata.cleanup.removal import Progress
-from prodtest_assets.testdata.models import Policy, StopReason
 
 
 def fail_archiving(scene, code: str, times: int) -> None:

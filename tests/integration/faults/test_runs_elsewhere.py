@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy, Scope, StopReason
+from prodtest_assets.testdata.cleanup.models import Policy, Scope, StopReason
 from tests.booking_world import fiction_number
 from tests.integration.faults.forked import forks
 

@@ -22,11 +22,11 @@ from prodtest_assets.sandbox.postgres import PostgresServer, private_postgres, r
 from prodtest_assets.sandbox.state import ServerDirectory
 from prodtest_assets.schema import ensure_schema, migrate_booking_tables
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.removal import Progress
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.identity import ReservedNumbers
-from prodtest_assets.testdata.models import Policy
 from prodtest_assets.testdata.snapshot import take_snapshot
 from tests.booking_world import RULES, BookingWorld
 from tests.integration.faults.application import open_application

@@ -11,9 +11,9 @@ from psycopg.types.json import Jsonb
 
 from prodtest_assets.reports.html import page
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.ledger import OpenedCall, RunLedger
-from prodtest_assets.testdata.models import Policy
 from prodtest_assets.testdata.report_facts import read_report_facts, volume_history
 from prodtest_assets.testdata.report_models import ReportFacts
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot, to_json

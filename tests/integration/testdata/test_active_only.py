@@ -6,8 +6,8 @@ import pytest
 
 from prodtest_assets.errors import PlanDrifted
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import Policy, Scope, StopReason
 from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)

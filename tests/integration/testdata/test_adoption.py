@@ -6,9 +6,9 @@ import pytest
 
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.undo import undo_cleanup
-from prodtest_assets.testdata.models import CleanupReport, Policy, Scope, StopReason
 from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)

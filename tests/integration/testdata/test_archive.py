@@ -4,8 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from prodtest_assets.testdata.cleanup.archive import undoable_cleanups
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import Policy
 from tests.booking_world import BookingWorld
 from tests.undoing import OLD, clean, end_of_holds, reasons, undo, user_of
 

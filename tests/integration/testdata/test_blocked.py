@@ -9,8 +9,9 @@ from prodtest_assets.errors import PlanDrifted
 from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.cleanup.due import cleanup_due
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import CleanupPlan, Policy, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import CleanupPlan, Policy, Staleness, StopReason
+from prodtest_assets.testdata.models import Staleness
 from prodtest_assets.testdata.snapshot import take_snapshot
 from tests.booking_world import START, BookingWorld
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.identity import digits
-from prodtest_assets.testdata.models import CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from tests.booking_world import START, BookingWorld
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from prodtest_assets.testdata.cleanup.due import cleanup_due
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import Policy
 from tests.booking_world import START, BookingWorld, fiction_number
 from tests.undoing import OLD, clean
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from prodtest_assets.testdata.cleanup.effective import cleanup_past, reasons_ineffective
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import Policy
 from tests.booking_world import BookingWorld
 
 OLD = timedelta(hours=48)

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from prodtest_assets.errors import ConfigurationError
+from prodtest_assets.testdata.cleanup.models import Policy, Scope
 from prodtest_assets.testdata.holds import Hold, Subject, add_hold, list_holds, release_hold
-from prodtest_assets.testdata.models import Policy, Scope
 from tests.booking_world import START, BookingWorld
 from tests.integration.testdata.test_races import clean_in, somebody_waits, wait_until
 from tests.undoing import OLD, clean, end_of_holds, user_of

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.ledger import OpenedCall
-from prodtest_assets.testdata.models import CleanupReport, Policy
 from prodtest_assets.testdata.offenders import unmarked_rows
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from prodtest_assets.testdata.snapshot import take_snapshot

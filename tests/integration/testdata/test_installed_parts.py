@@ -8,8 +8,8 @@ import pytest
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.schema import ensure_schema, is_current
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.identity import ReservedNumbers
-from prodtest_assets.testdata.models import Policy
 from tests.booking_world import BookingWorld
 
 OURS = ("prodtest_stale_test_rows", "prodtest_reserved_users")

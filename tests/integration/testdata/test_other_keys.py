@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.undo import foresee_undo, undo_cleanup
-from prodtest_assets.testdata.models import CleanupReport, Policy
 from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)

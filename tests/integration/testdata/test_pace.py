@@ -8,7 +8,7 @@ from datetime import timedelta
 import psycopg
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy, StopReason
+from prodtest_assets.testdata.cleanup.models import Policy, StopReason
 from tests.booking_world import START, BookingWorld
 
 ROWS, BATCH = 900, 300

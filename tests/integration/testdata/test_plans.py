@@ -7,9 +7,9 @@ import pytest
 
 from prodtest_assets.errors import ConfigurationError, PlanDrifted
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import open_database
-from prodtest_assets.testdata.models import CleanupReport, Policy, StopReason
 from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)

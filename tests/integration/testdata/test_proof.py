@@ -7,7 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import CleanupReport, CustomerProof, Policy
+from prodtest_assets.testdata.cleanup.models import CleanupReport, CustomerProof, Policy
 from prodtest_assets.testdata.proof import prove_untouched, sample_customers
 from tests.booking_world import START, BookingWorld
 

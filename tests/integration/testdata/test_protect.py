@@ -9,12 +9,12 @@ import psycopg
 
 from prodtest_assets.testdata.cleanup.archive import undoable_cleanups
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.cleanup.undo import foresee_undo, undo_cleanup
 from prodtest_assets.testdata.holds import Subject, add_hold, list_holds, release_hold
 from prodtest_assets.testdata.ledger import RunLedger
-from prodtest_assets.testdata.models import CleanupReport, Policy, Scope, StopReason
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from prodtest_assets.testdata.protect import (
     protect,

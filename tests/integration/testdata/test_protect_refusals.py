@@ -8,8 +8,8 @@ import pytest
 
 from prodtest_assets.errors import RefusedForSafety
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
-from prodtest_assets.testdata.models import CleanupReport, Policy
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from prodtest_assets.testdata.protect import (
     DOORS,

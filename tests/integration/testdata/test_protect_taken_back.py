@@ -9,9 +9,9 @@ import pytest
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
 from prodtest_assets.schema import ensure_schema, migrate_booking_tables
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.identity import ReservedNumbers
-from prodtest_assets.testdata.models import CleanupReport, Policy
 from prodtest_assets.testdata.protect import (
     Protection,
     current_protection,

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.connection import open_database
-from prodtest_assets.testdata.models import CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from tests.booking_world import START, BookingWorld
 
@@ -109,7 +109,7 @@ _CLEANUP = textwrap.dedent(
     from prodtest_assets.testdata.cleanup.execute import cleanup_now
     from prodtest_assets.testdata.connection import open_database
     from prodtest_assets.testdata.guard import WriteRules, authorize_writes
-    from prodtest_assets.testdata.models import Policy
+    from prodtest_assets.testdata.cleanup.models import Policy
 
     with open_database(sys.argv[1]) as database:
         permit = authorize_writes(database, WriteRules(test_mode=True))

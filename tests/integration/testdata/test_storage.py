@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
-from prodtest_assets.testdata.models import Policy, StorageChange
+from prodtest_assets.testdata.cleanup.models import Policy, StorageChange
 from tests.booking_world import BookingWorld
 from tests.left_out import needs_debian_package
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
+from prodtest_assets.testdata.cleanup.models import Scope
 from prodtest_assets.testdata.cleanup.undo import foresee_undo, undo_cleanup
-from prodtest_assets.testdata.models import Scope
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from tests.booking_world import START
 from tests.undoing import OLD, clean, content, end_of_holds, reasons, undo, user_of

@@ -6,9 +6,9 @@ import pytest
 
 from prodtest_assets.reports.words import age
 from prodtest_assets.testdata.cleanup.execute import cleanup_now
+from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.listing import list_test_rows
-from prodtest_assets.testdata.models import CleanupReport, Policy
 from prodtest_assets.testdata.offenders import appointments_with, orphaned_users
 from prodtest_assets.testdata.snapshot import take_snapshot
 from tests.booking_world import START, BookingWorld

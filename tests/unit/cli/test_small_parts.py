@@ -13,7 +13,7 @@ from prodtest_assets.cli.entry import COMMANDS, prodtest
 from prodtest_assets.cli.output import counted, per_table, shown_url
 from prodtest_assets.cli.preflight.lines import Level, failed_with
 from prodtest_assets.errors import ConfigurationError, Unreachable
-from prodtest_assets.testdata.models import CleanupPlan, CleanupReport, CustomerProof, Policy, Scope, StopReason
+from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport, CustomerProof, Policy, Scope, StopReason
 
 UNTOUCHED = CustomerProof(sampled=10, unchanged=10, changed_by_others=0, changed_by_us=0)
 

@@ -4,15 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prodtest_assets.testdata.checks import checks_of
-from prodtest_assets.testdata.models import (
-    AGE_BUCKETS,
-    FUTURE_BUCKET,
-    HourCount,
-    Residue,
-    Snapshot,
-    Staleness,
-    Storage,
-)
+from prodtest_assets.testdata.models import AGE_BUCKETS, FUTURE_BUCKET, HourCount, Residue, Snapshot, Staleness, Storage
 from prodtest_assets.testdata.report_models import (
     CallFacts,
     CheckHistory,
