@@ -14,7 +14,7 @@ test_call = table(
     *map(column, ("call_sid", "run_id", "persona", "caller_number", "caller_name", "requested_start")),
     *map(column, ("opened_at", "user_id_mark", "appointment_id_mark", "closed_at", "outcome")),
     column("transcript", JSONB),
-    *map(column, ("user_id", "appointment_id", "proof", "marked_by_app")),
+    *map(column, ("user_id", "user_created_at", "appointment_id", "appointment_created_at", "proof", "marked_by_app")),
     schema="prodtest",
 )
 

@@ -165,7 +165,9 @@ class _Leftovers:
                 outcome="booked",
                 transcript=[],
                 user_id=row.user_id,
+                user_created_at=called_at,
                 appointment_id=row.id,
+                appointment_created_at=row.created_at,
                 proof="number",
                 marked_by_app=True,
             )

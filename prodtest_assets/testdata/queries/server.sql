@@ -55,8 +55,10 @@ FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory
 WHERE mark.attrelid = to_regclass('public.appointments') AND mark.attname = 'is_test_data' AND NOT mark.attisdropped
 
 -- name: installed_fingerprint
--- Which version of our functions stands here; null when none does, or none for the tables that are here now.
-SELECT CASE WHEN {is_guarded} THEN obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') END AS fingerprint
+-- Which version of our functions stands here; null when none does, or none for the tables that are here now, which a role
+-- that may not use the schema cannot know.
+SELECT CASE WHEN {is_guarded} OR NOT has_schema_privilege(to_regnamespace('prodtest'), 'USAGE')
+       THEN obj_description(to_regnamespace('prodtest')::oid, 'pg_namespace') END AS fingerprint
 
 -- name: sensor_heartbeats
 -- When each sensor was last alive.

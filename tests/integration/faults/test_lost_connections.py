@@ -92,7 +92,7 @@ def test_a_statement_that_is_cancelled_is_tried_again_or_ends_the_cleanup(scene,
             slice(3 % stride, None, stride),
             lambda: hits.append(threading.Thread(target=cancel)) or hits[-1].start(),
         )
-    assert not any(isinstance(error, Unreachable) for error in errors)
+    assert not any("connection" in str(error) for error in errors)
     record_property("messages followed by a cancel", len(hits))
     record_property("cleanups ended by it", len(errors))
 

@@ -131,7 +131,8 @@ def test_a_read_replica_is_refused_for_writing_and_fine_for_reading(own_server):
     app.connection.close()
     stop_in_order(own_server)
     files = ServerDirectory(own_server.directory.with_name(f"{own_server.directory.name}-replica"))
-    shutil.copytree(own_server.directory, files.path, symlinks=True)
+    # The supervisor of the stopped server removes its own files meanwhile.
+    shutil.copytree(own_server.directory, files.path, symlinks=True, ignore=shutil.ignore_patterns("port"))
     try:
         account = server_account()
         (files.data / "postmaster.pid").unlink(missing_ok=True)
