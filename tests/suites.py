@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,23 @@ def settings_for(url: str, app: RunningApp) -> dict[str, str]:
         "GOOGLE_CALENDAR_ID": CALENDAR_ID,
         "PRODTEST_CALENDAR_API_URL": app.calendar_api_url,
     }
+
+
+def lasting_suite(folder: Path) -> Path:
+    """A suite whose only booking stands for a minute, unless the suite is ended; its settings name it."""
+    (folder / "test_lasting.py").write_text(
+        "import time\n\n\ndef test_a_booking_that_stays(caller):\n    caller.book()\n    time.sleep(60)\n"
+    )
+    return folder
+
+
+def wait_for_a_booking(url: str) -> None:
+    """Until a test row is there."""
+    deadline = time.monotonic() + 60
+    with open_database(url) as database:
+        while not database.connection.execute("SELECT 1 FROM appointments WHERE is_test_data").fetchone():
+            assert time.monotonic() < deadline, "nothing was booked"
+            time.sleep(0.05)
 
 
 def suite_command(suite: Path, run_id: UUID, *arguments: str) -> list[str]:

@@ -19,6 +19,7 @@ from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.connection import open_database
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
 from tests.integration.cli.commands import Result, command, environment, prodtest
+from tests.suites import lasting_suite, wait_for_a_booking
 
 PYTEST_INTERRUPTED = 2
 ONE_TEST = "test_complete_booking_saves_to_database"
@@ -178,17 +179,17 @@ def test_a_dry_run_that_cannot_look_is_no_success() -> None:
     ("sent", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_an_interrupted_run_cleans_up_after_itself(
-    sandbox_url: str, sent: signal.Signals, code: int, said: str
+    sandbox_url: str, tmp_path: Path, sent: signal.Signals, code: int, said: str
 ) -> None:
-    with running_app(sandbox_url, faults=["slow"]) as app, untouched(sandbox_url):
+    with running_app(sandbox_url) as app, untouched(sandbox_url):
         process = subprocess.Popen(
             command("run", "--json"),
-            env=environment(settings(sandbox_url, app.url)),
+            env=environment(settings(sandbox_url, app.url, PRODTEST_SUITE=str(lasting_suite(tmp_path)))),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        _wait_for_a_booking(sandbox_url)
+        wait_for_a_booking(sandbox_url)
         process.send_signal(sent)
         out, err = process.communicate(timeout=90)
     result = Result(process.returncode, out, err)
@@ -202,20 +203,21 @@ def test_an_interrupted_run_cleans_up_after_itself(
 def test_only_the_third_interruption_ends_the_cleanup_that_follows_the_first(
     sandbox_url: str, tmp_path: Path, times: int
 ) -> None:
-    told = tmp_path / "told"
+    told, suite = tmp_path / "told", tmp_path / "suite"
+    suite.mkdir()
     with (
-        running_app(sandbox_url, faults=["slow"]) as app,
+        running_app(sandbox_url) as app,
         told.open("w") as err,
         open_database(sandbox_url) as application,
     ):
         process = subprocess.Popen(
             command("run", "--json"),
-            env=environment(settings(sandbox_url, app.url)),
+            env=environment(settings(sandbox_url, app.url, PRODTEST_SUITE=str(lasting_suite(suite)))),
             stdout=subprocess.PIPE,
             stderr=err,
             text=True,
         )
-        _wait_for_a_booking(sandbox_url)
+        wait_for_a_booking(sandbox_url)
         with application.transaction():
             application.connection.execute("SELECT 1 FROM appointments WHERE is_test_data FOR UPDATE")
             process.send_signal(signal.SIGINT)
@@ -239,17 +241,6 @@ def _is_told(file: Path, text: str) -> bool:
     while text not in file.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
     return text in file.read_text()
-
-
-def _wait_for_a_booking(database_url: str) -> None:
-    deadline = time.monotonic() + 60
-    with open_database(database_url) as database:
-        while time.monotonic() < deadline:
-            row = database.connection.execute("SELECT count(*) AS n FROM appointments WHERE is_test_data").fetchone()
-            if row and row["n"]:
-                return
-            time.sleep(0.05)
-    raise AssertionError("nothing was booked")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2, 0.6])

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from prodtest_assets.sandbox.server import RunningApp, running_app
 from prodtest_assets.testdata.connection import open_database
 from tests.integration.cli.commands import CHECKOUT, Result, environment
 from tests.left_out import needs_debian_package
-from tests.suites import nothing_left_behind, settings_for
+from tests.suites import lasting_suite, nothing_left_behind, settings_for, wait_for_a_booking
 
 SCRIPT = CHECKOUT / "scripts" / "run_production_tests.sh"
 ONE_TEST = ("-k", "test_complete_booking_saves_to_database")
@@ -114,15 +113,16 @@ def test_it_finds_its_checkout_through_a_link_and_else_whatever_is_installed(tmp
     assert (missing.code, "make install" in missing.err) == (2, True)
 
 
-def test_ctrl_c_reaches_the_run_which_cleans_up_after_itself(booking_url: str) -> None:
+def test_ctrl_c_reaches_the_run_which_cleans_up_after_itself(booking_url: str, tmp_path: Path) -> None:
     seed_customers(booking_url)
-    with running_app(booking_url, faults=["slow"]) as app, nothing_left_behind(booking_url):
+    suite = {"PRODTEST_SUITE": str(lasting_suite(tmp_path))}
+    with running_app(booking_url) as app, nothing_left_behind(booking_url):
         process = subprocess.Popen(
             [str(SCRIPT), "--skip-checks"],
-            env=environment({**settings_for(booking_url, app), "PATH": _WITH_PRODTEST}),
+            env=environment({**settings_for(booking_url, app), **suite, "PATH": _WITH_PRODTEST}),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
-        _wait_for_a_booking(booking_url)
+        wait_for_a_booking(booking_url)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=_SECONDS)
     assert process.returncode == 130
@@ -135,13 +135,3 @@ def test_shellcheck_finds_nothing() -> None:
     scripts = [str(SCRIPT), str(CHECKOUT / ".ci" / "run")]
     done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
-
-
-def _wait_for_a_booking(url: str) -> None:
-    deadline = time.monotonic() + 60
-    with open_database(url) as database:
-        while time.monotonic() < deadline:
-            if database.connection.execute("SELECT 1 FROM appointments WHERE is_test_data").fetchone():
-                return
-            time.sleep(0.05)
-    raise AssertionError("nothing was booked")
