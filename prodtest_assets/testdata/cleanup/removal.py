@@ -159,8 +159,8 @@ class Removal:
             else:
                 seconds = time.monotonic() - started
                 self.removed += row["removed"]
-                self._report_progress()
                 self._let_others_pass(row["transactions"], seconds)
+                self._report_progress()
                 return int(row["removed"])
         return 0
 
