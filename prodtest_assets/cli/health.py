@@ -70,7 +70,7 @@ def _sensors(database: Database) -> str | None:
 
 
 def _alerts(database: Database) -> str | None:
-    from prodtest_assets.testdata.alert_ledger import undelivered_alerts
+    from prodtest_assets.testdata.heartbeats import undelivered_alerts
 
     count = undelivered_alerts(database)
     return f"{count} not taken for half an hour; look at the ticks of asset_check_alert_sensor" if count else None

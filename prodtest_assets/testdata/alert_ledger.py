@@ -120,11 +120,6 @@ def due_for_reminder(database: Database, now: datetime) -> dict[str, Mapping[str
     return {row["cause"]: row["details"] for row in database.rows("due_for_reminder", now=now)}
 
 
-def undelivered_alerts(database: Database) -> int:
-    """How many messages some channel has not taken for half an hour, although it is asked again and again."""
-    return int(database.row("undelivered_alerts")["count"]) if database.has_schema else 0
-
-
 def claim_message(
     database: Database, permit: WritePermit, channel: str, *, now: datetime | None = None
 ) -> AlertMessage | None:

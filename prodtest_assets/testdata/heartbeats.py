@@ -1,4 +1,4 @@
-"""When each sensor was last alive: one that does not run tells nobody what is red."""
+"""Whether alerts can reach anybody: a sensor that does not run tells nobody what is red, a dead channel neither."""
 
 from datetime import datetime
 
@@ -16,3 +16,8 @@ def heartbeats(database: Database) -> dict[str, datetime]:
     if not database.has_schema:
         return {}
     return {row["name"]: row["beat_at"] for row in database.rows("sensor_heartbeats")}
+
+
+def undelivered_alerts(database: Database) -> int:
+    """How many messages some channel has not taken for half an hour, although it is asked again and again."""
+    return int(database.row("undelivered_alerts")["count"]) if database.has_schema else 0

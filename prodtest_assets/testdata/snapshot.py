@@ -9,10 +9,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from prodtest_assets.testdata.advice import alerts_for, recommendations_for
-from prodtest_assets.testdata.alert_ledger import undelivered_alerts
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import WritePermit
-from prodtest_assets.testdata.heartbeats import heartbeats
+from prodtest_assets.testdata.heartbeats import heartbeats, undelivered_alerts
 from prodtest_assets.testdata.models import AGE_BUCKETS, FUTURE_BUCKET, HourCount, Residue, Snapshot, Staleness, Storage
 from prodtest_assets.testdata.usage import Usage
 
