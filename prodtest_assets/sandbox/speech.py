@@ -58,6 +58,8 @@ _MINUTES_SAID = {
 # A bare "at 3" can only be the afternoon: nobody is booked before 8.
 _AFTERNOON_BEFORE = 8
 
+# "Monday, November 30 at 2:15 PM" names no length, though numbers of lengths stand in it.
+_DAY_OR_HOUR = re.compile(rf"\b({'|'.join((*_MONTHS, *_WEEKDAYS))})\b|\d:\d\d|\b\d{{1,2}}\s*([ap]\.?m\b|o'?clock)")
 _DURATIONS_SAID = (
     (re.compile(r"\b(half|half an hour)\b|\bthirty\b|\b30\b"), 30),
     (re.compile(r"\bquarter\b|\bfifteen\b|\b15\b"), 15),
@@ -80,11 +82,14 @@ def spoken_name(text: str) -> str | None:
 
 
 def spoken_duration(text: str) -> int | None:
-    """Minutes, one of `DURATIONS`, from speech or from keys; None when it is none or several of them."""
+    """Minutes, one of `DURATIONS`, from speech or from keys; None when it is none or several of them, or a time."""
     keys = text.strip().rstrip("#")
     if keys.isdigit():
         return int(keys) if int(keys) in DURATIONS else None
-    meant = {minutes for pattern, minutes in _DURATIONS_SAID if pattern.search(text.lower())}
+    words = text.lower()
+    if _DAY_OR_HOUR.search(words):
+        return None
+    meant = {minutes for pattern, minutes in _DURATIONS_SAID if pattern.search(words)}
     return meant.pop() if len(meant) == 1 else None
 
 

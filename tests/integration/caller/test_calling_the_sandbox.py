@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg.rows import dict_row
 
-from prodtest_assets.caller import Call, Ended, Persona, Target, draw_start, place_call
+from prodtest_assets.caller import Call, Ended, Habits, Persona, Target, draw_start, place_call
 from prodtest_assets.sandbox.marker import mark_as_sandbox
 from prodtest_assets.sandbox.server import running_app
 
@@ -52,6 +52,27 @@ def booked(database: str) -> list[dict[str, Any]]:
 
 def persona(key: str = "quick", seed: int = 1, **wishes: Any) -> Persona:
     return Persona(key, draw_start(datetime.now(UTC), _ZONE, random.Random(seed)), **wishes)
+
+
+def next_workday(day_of_month: int) -> datetime:
+    """Half past two on the next such day that is a workday, in the sandbox's zone."""
+    today = datetime.now(_ZONE).replace(hour=14, minute=30, second=0, microsecond=0)
+    ahead = (today + timedelta(days=days) for days in range(1, 400))
+    return next(slot for slot in ahead if slot.day == day_of_month and slot.weekday() < 5)
+
+
+@pytest.mark.parametrize("day_of_month", [15, 30])
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_a_call_whose_every_answer_arrives_twice_is_booked_once_also_on_a_day_that_sounds_like_a_length(
+    target: Target, database: str, ledger: ListLedger, day_of_month: int, minutes: int
+) -> None:
+    twice = Habits(delivered_twice_at=frozenset(range(40)))
+    start = next_workday(day_of_month)
+
+    call = place_call(Persona("quick", start, duration_min=minutes, habits=twice), target, ledger)
+
+    assert call.ended is Ended.hung_up_by_application, call.problem
+    assert [row["starts_at"] for row in booked(database)] == [start]
 
 
 @pytest.mark.parametrize("use_keypad", [False, True])

@@ -29,8 +29,11 @@ def stride(is_long) -> int:
     return 1 if is_long else 4
 
 
-def at_messages(scene, wire, places, act, **how) -> list[ProdtestError]:
-    """Run a cleanup for the chosen messages of a whole one; the errors that it ended with."""
+def at_messages(scene, wire, places, act, settled=lambda: None, **how) -> list[ProdtestError]:
+    """Run a cleanup for the chosen messages of a whole one; the errors that it ended with.
+
+    What `act` has begun is over when `settled` returns: it must not meet the cleanup that comes after.
+    """
     scene.leave_stale_rows(ROWS)
     wire.arm()
     clean_over(scene, wire)
@@ -42,6 +45,7 @@ def at_messages(scene, wire, places, act, **how) -> list[ProdtestError]:
             clean_over(scene, wire)
         except ProdtestError as error:
             errors.append(error)
+        settled()
         wire.arm()
         scene.let_pass()
         scene.check()
@@ -92,6 +96,7 @@ def test_a_statement_that_is_cancelled_is_tried_again_or_ends_the_cleanup(scene,
             wire,
             slice(3 % stride, None, stride),
             lambda: hits.append(threading.Thread(target=cancel)) or hits[-1].start(),
+            settled=lambda: [hit.join() for hit in hits],
         )
     unreachable = [error for error in errors if isinstance(error, Unreachable)]
     assert all(isinstance(error.__cause__, psycopg.errors.QueryCanceled) for error in unreachable)

@@ -66,6 +66,10 @@ def test_what_cannot_be_a_name_is_none(text: str) -> None:
         ("15 or 30", None),
         ("an hour and a half", None),
         ("130", None),
+        ("Monday, November 30 at 2 PM", None),
+        ("the 15th at 2:15", None),
+        ("2:30 p.m.", None),
+        ("at 30 o'clock", None),
     ],
 )
 def test_durations_are_heard_and_pressed(text: str, minutes: int | None) -> None:
