@@ -13,6 +13,7 @@ production_api_key. A refusal or a problem of the environment fails the test wit
 """
 
 from collections.abc import Generator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -87,3 +88,16 @@ def pytest_runtest_makereport(
     if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, ProdtestError):
         report.longrepr = call.excinfo.getrepr(style="value", chain=False)
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Leave out where Ctrl-C met an instruction without a line, which CPython has; pytest's own report would fail."""
+    excinfo.traceback = excinfo.traceback.filter(_has_line)
+
+
+def _has_line(entry: Any) -> bool:  # pytest does not export the type
+    try:
+        return isinstance(entry.lineno, int)
+    except TypeError:
+        return False

@@ -65,6 +65,30 @@ def test_what_a_test_booked_is_gone_however_it_ends(booking_url: str, run_own_su
     assert result.exit_code != pytest.ExitCode.OK
 
 
+_INTERRUPTED_WITHOUT_A_LINE = """
+import sys
+from types import TracebackType
+
+def frame_with_lineless_instructions():
+    with open("/dev/null"):
+        return sys._getframe()
+
+def test_own(caller):
+    caller.book()
+    frame = frame_with_lineless_instructions()
+    lineless = next(start for start, _, line in frame.f_code.co_lines() if line is None)
+    raise KeyboardInterrupt().with_traceback(TracebackType(None, frame, lineless, -1))
+"""
+
+
+def test_ctrl_c_between_two_lines_ends_a_run_as_interrupted_and_without_traceback(
+    booking_url: str, run_own_suite: RunOwnSuite
+) -> None:
+    with nothing_left_behind(booking_url):
+        result = run_own_suite(_INTERRUPTED_WITHOUT_A_LINE)
+    assert (result.exit_code, "Traceback" in result.output) == (pytest.ExitCode.INTERRUPTED, False)
+
+
 def test_without_automatic_cleanup_the_rows_stay_for_the_next_cleanup(
     booking_url: str, run_own_suite: RunOwnSuite
 ) -> None:
