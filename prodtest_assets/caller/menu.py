@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from prodtest_assets.caller import named, wordings_menu
+from prodtest_assets.caller.figures import in_figures
 from prodtest_assets.caller.spoken import Facts
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -40,7 +41,6 @@ _SOMETHING_ELSE = re.compile(
     r"(?:say|tell|state|stay|hold|wait|hang up|remain|enter|type)\b"
 )
 _REQUEST = re.compile(r"\b(?:say|state|spell|enter|tell|type|record|leave)\b")
-_BARE_NUMBER = re.compile(rf"(?:{named.NUMBER})")
 _SAID = re.compile(rf"\bsay\s+(?:option\s+|number\s+|or press\s+)?{_KEY}|\bpress or say\b")
 
 
@@ -96,7 +96,7 @@ def word(key: str) -> str:
 def choose(offered: tuple[Option, ...], facts: Facts, *, declining: bool, ending: bool) -> Option | None:
     """The option that a caller who wants to book takes; None when none is right.
 
-    Where the keys stand for days, times or lengths, only the caller's own one is right.
+    Where the keys stand for days, times or lengths, only the caller's own one is right, or the one for more of them.
 
     Args:
         offered: what `options` found.
@@ -111,7 +111,7 @@ def choose(offered: tuple[Option, ...], facts: Facts, *, declining: bool, ending
         return _first(offered, wordings_menu.ENDS) or _first(wanted, wordings_menu.AFFIRMS)
     verdicts = [(option, named.all_are(option.label, facts)) for option in wanted]
     if any(mine is not None for _, mine in verdicts):
-        return next((option for option, mine in verdicts if mine), None)
+        return next((option for option, mine in verdicts if mine), None) or way_back(offered)
     ranks = (wordings_menu.NEW_BOOKING, wordings_menu.AFFIRMS, wordings_menu.BOOKS, wordings_menu.ENGLISH)
     by_rank = (_first(wanted, rank) for rank in ranks)
     return next((option for option in by_rank if option), None) or _without_extras(offered)
@@ -219,7 +219,7 @@ def _with_units(found: list[tuple[str, str]]) -> tuple[Option, ...]:
     ]
     if any(named.minutes(option.label) for option in offered):
         offered = [
-            replace(option, label=f"{option.label} minutes") if _BARE_NUMBER.fullmatch(option.label) else option
+            replace(option, label=f"{option.label} minutes") if in_figures(option.label).isdigit() else option
             for option in offered
         ]
     return tuple(offered)

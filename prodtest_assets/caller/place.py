@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import date
 
 import httpx
 
@@ -60,7 +61,7 @@ def place_call(
         persona=persona.key, requested_start=persona.start, number=persona.number, name=persona.name
     )
     fields, time = call_fields(target, opened), clock or Clock()
-    understanding = _understanding(persona, target, opened)
+    understanding = _understanding(persona, target, opened, time.now().astimezone(target.zone).date())
     conversation: Conversation | None = None
     completed = False
     try:
@@ -95,11 +96,11 @@ def place_call(
     )
 
 
-def _understanding(persona: Persona, target: Target, opened: AnnouncedCall) -> Understanding:
+def _understanding(persona: Persona, target: Target, opened: AnnouncedCall, today: date) -> Understanding:
     wanted = persona.start.astimezone(target.zone)
     first = persona.first_start.astimezone(target.zone) if persona.first_start else wanted
     return Understanding(
-        Facts(opened.name, opened.number, first, persona.duration_min),
+        Facts(opened.name, opened.number, first, persona.duration_min, today),
         prefers_keys=persona.use_keypad,
         script=target.script,
         second_thought=wanted if persona.first_start else None,

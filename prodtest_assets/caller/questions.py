@@ -9,6 +9,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from prodtest_assets.caller import wordings
+from prodtest_assets.caller.figures import unabbreviated
 
 
 class Kind(Enum):
@@ -22,6 +23,10 @@ class Kind(Enum):
     DAY = auto()
     WEEKDAY = auto()
     MONTH = auto()
+    YEAR = auto()
+    """Of the appointment, asked apart."""
+    MINUTE = auto()
+    """Of the hour, asked apart."""
     TIME = auto()
     DAY_AND_TIME = auto()
     PART_OF_DAY = auto()
@@ -57,6 +62,8 @@ _INFORMATION = {
     Kind.PART_OF_DAY: wordings.PART_OF_DAY,
     Kind.WEEKDAY: wordings.WEEKDAY,
     Kind.MONTH: wordings.MONTH,
+    Kind.YEAR: wordings.YEAR,
+    Kind.MINUTE: wordings.MINUTE,
     Kind.DAY_AND_TIME: wordings.DAY_AND_TIME,
     Kind.DAY: wordings.DAY,
     Kind.TIME: wordings.TIME,
@@ -105,7 +112,7 @@ def sentences(prompt: str) -> tuple[str, ...]:
         prompt: what the caller heard; of a very long one, the end.
     """
     text = " ".join(prompt[-_LONGEST_PROMPT:].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
-    text = _TITLE.sub(r"\1", _HALF_OF_DAY.sub(r"\1m", text))
+    text = unabbreviated(_TITLE.sub(r"\1", _HALF_OF_DAY.sub(r"\1m", text)))
     parts = (part for part in _SENTENCE_END.split(text) if not _EXAMPLE_SENTENCE.match(part))
     kept = (_EXAMPLE_CLAUSE.sub("", part).strip() for part in parts)
     return tuple(part for part in kept if part.strip(".,;:!? "))
@@ -140,7 +147,7 @@ def _asked_by(sentence: str, before: tuple[str, ...]) -> tuple[Kind, ...]:
         return (Kind.SAY_CONFIRM,)
     if wordings.SAYS_YES_OR_NO.search(sentence):
         return (Kind.DISAGREE,) if wordings.ANSWER_NO.search(_meaning_of_yes(sentence)) else (Kind.AGREE,)
-    if wordings.WHICH_ONE.search(sentence) and (kinds := _information(sentence) or _on_offer(before)):
+    if wordings.WHICH_ONE.search(sentence) and (kinds := _information(sentence) or _on_offer((*before, sentence))):
         return kinds
     if wordings.NEW_OR_KNOWN.search(sentence):
         return (Kind.NEW_OR_KNOWN,)

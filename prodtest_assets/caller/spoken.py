@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 _NORTH_AMERICAN = re.compile(r"\+1(\d{3})(\d{3})(\d{4})")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -22,12 +22,14 @@ class Facts:
         number: E.164.
         start: the wanted appointment, in the zone in which the application understands times.
         duration_min: its length in minutes.
+        today: the day of the call in that zone; None when it does not matter what "tomorrow" means.
     """
 
     name: str
     number: str
     start: datetime
     duration_min: int
+    today: date | None = None
 
 
 def day(start: datetime) -> str:

@@ -11,10 +11,8 @@ from prodtest_assets.caller.questions import Kind
 from prodtest_assets.caller.script import NO_SCRIPT, CallScript, Rule, plain
 from prodtest_assets.caller.spoken import Facts
 
-_TIMES = frozenset(
-    {Kind.DAY, Kind.WEEKDAY, Kind.MONTH, Kind.TIME, Kind.DAY_AND_TIME, Kind.PART_OF_DAY, Kind.AM_OR_PM, Kind.OFFER}
-)
 _TELL_THE_DAY = frozenset({Kind.DAY, Kind.WEEKDAY, Kind.DAY_AND_TIME, Kind.OFFER})
+_TIMES = _TELL_THE_DAY | {Kind.MONTH, Kind.YEAR, Kind.TIME, Kind.MINUTE, Kind.PART_OF_DAY, Kind.AM_OR_PM}
 _AGREEING = frozenset({Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK})
 _ANSWERED_IN_FULL = keyed.KINDS | _TELL_THE_DAY | {Kind.NAME, Kind.FIRST_NAME, Kind.LAST_NAME, Kind.SPELLING}
 """What a key of a menu cannot tell, unless it stands for a day, a time or a length."""
@@ -130,7 +128,8 @@ class Understanding:
         self, kinds: tuple[Kind, ...], heard: str, *, speech: bool, keypad: bool, most: int | None, declining: bool
     ) -> Reply | None:
         by_key = keypad and len(kinds) == 1 and (self.prefers_keys or not speech)
-        keys = keyed.keys(kinds[0], heard, self.facts, most) if by_key else None
+        again = kinds == self._last
+        keys = keyed.keys(kinds[0], heard, self.facts, most, again=again) if by_key else None
         answer = Reply(keys=keys) if keys else None
         if answer is None and speech:
             answer = self._in_words(kinds, heard, declining=declining)
@@ -199,6 +198,8 @@ class Understanding:
             Kind.DAY: spoken.day(start),
             Kind.WEEKDAY: spoken.DAYS[start.weekday()],
             Kind.MONTH: spoken.MONTHS[start.month - 1],
+            Kind.YEAR: f"{start.year}",
+            Kind.MINUTE: f"{start.minute}",
             Kind.TIME: spoken.time_of_day(start),
             Kind.DAY_AND_TIME: spoken.day_and_time(start),
             Kind.PART_OF_DAY: spoken.part_of_day(start),

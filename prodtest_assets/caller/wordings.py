@@ -22,10 +22,10 @@ def _compiled(line: str) -> str:
 
 
 _WE_WILL = r"(?<!we'll )(?<!i'll )(?<!will )(?<!we )"
-_ASKS = "say|speak|state|spell|enter|key in|type|provide|give|leave|record|pick|tell|introduce|dial"
+_ASKS = "say|speak|state|spell|enter|key in|punch in|type|provide|give|leave|record|pick|tell|introduce|dial"
 REQUEST = wordings(rf"""
     wh(at|ich|en|o|om|ose)('s|'d|'re)?
-    how (long|many|much|do you spell|is ..spelled|would you like|early|should (i|we)|(may|can|could|shall) (i|we))
+    how (long|many|much|do you spell|is ..spel(led|t)|would you like|early|should (i|we)|(may|can|could|shall) (i|we))
     how can you be reached
     why are you
     (tell|give) (me|us)
@@ -64,7 +64,8 @@ NOT_OURS = wordings(r"""
     (which|what) (treatment|language|colou?r|size|model|brand|vehicle|car|pet|breed|state|city|country|year|department)
     who (is|was) your \w+|make and model
     phone( number)? of (your|the) \w+|number of your \w+|\w+'s (phone |mobile )?number
-    (number|date|day|time|name)( is)? (on|in) your \w+
+    (number|date|day|time|name)( is)? (on|in) your (?!(\w+ )?(key ?pad|(tele)?phone))\w+
+    leave (us |me )?(a|your) (\w+ )?message (with|after|at|and)|voice ?mail
     how long (have|has|had|did|ago|was|were)|how long (is|are) your (?!appointment|visit|booking|meeting|session)\w+
     (what|which) (day|date|time|month) (did|does) (?!(you|that|it|this)\b)\w+
     minutes (late|away)|usually|normally|favou?rite
@@ -100,8 +101,8 @@ AGAIN = wordings(r"""
 
 OFFERS_TO_REPEAT = wordings(r"(would|do) you (like|want|need|wish)|(shall|should) (i|we)")
 
-SPELLING = wordings(r"spell(ing|ed|s)?")
-FIRST_NAME = wordings(r"(first|given) name")
+SPELLING = wordings(r"spell(ing|ed|s)?|spelt")
+FIRST_NAME = wordings(r"(first|given|christian) name|forename")
 LAST_NAME = wordings(r"(last|family|second) name|surname")
 NAME = wordings(r"""
     names?|introduce yourself|(coming|been) in\?
@@ -130,17 +131,20 @@ DURATION = wordings(rf"""
 """)
 AM_OR_PM = wordings(r"(?<!\d )am,? or (in the |is it )?pm")
 PART_OF_DAY = wordings(r"""
-    mornings? .. or .. (afternoons?|evenings?)
+    mornings? .. or .. (afternoons?|evenings?|arvo)
     part of the day
 """)
 WEEKDAY = wordings(r"day of the week|weekday")
+MINUTE = wordings(r"(enter|key in|dial|type) (in )?the (two[- ]digit )?minutes?(?! of (your|the))")
+YEAR = wordings(r"(enter|key in|dial|type|digits? for) (in )?the (four[- ]digit |two[- ]digit )?year")
 MONTH = wordings(r"(which|what|enter the|say the|digits? for the|number of the) month")
 DAY_AND_TIME = wordings(r"""
     (day|date)s? (\w+ ){0,3}(and|or|with|plus|followed by) (\w+ ){0,3}(times?|hour)
     (day|date), (\w+ ){0,2}time
     times? .. and .. (day|date)
     when (would|do|can|could|should|shall|will|might|were|may) (you|we|i|be|it|that|suits?)|when (you )?(suits?)
-    when you('d|'re| are| would| want| like)|when(ever)? (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
+    when you('d|'re| are| would| want| like)(?! ready)
+    when(ever)? (is|are|works?|suits?|to|for|(we|i) can)(?! you ready)
     when's (good|best|it|convenient)
     when$
     (what|which|time|appointment|preferred|your) slot|(?<!your )appointment time|preferred appointment time
@@ -163,7 +167,7 @@ TIME = wordings(r"""
 """)
 PURPOSE = wordings(r"""
     (reason|purpose)(?! for (your|the|this) (visit|appointment))|what brings you|why (are you|you('re| are)) calling
-    what (are you|is this) (calling|call)|what (is|are) (this|you) (regarding|about)
+    what (are you|is this|you're|you are) (calling|call)|what (is|are) (this|you) (regarding|about)
     how (i|we) (can|may) (help|assist|direct)
     how (can|may|could|shall|should) (i|we) (help|assist|be of|direct)
     what can (i|we) (do for|help)|what would you like to do|how would you like to proceed
@@ -185,9 +189,10 @@ NEW_OR_KNOWN = wordings(r"""
 OPEN_QUESTION = wordings(r"""
     ^(?!is |was |how does )(\w+,? ){0,3}(what|which|where|when|who|whom|whose|why|how)(?! about)('s|'d)?
 """)
-WHICH_ONE = wordings(
-    r"which( one| of (these|those|them)| time| slot| day)?( would| do| works?| suits?| is| sounds?| of these| should)"
-)
+WHICH_ONE = wordings(r"""
+    which( one| of (these|those|them)| time| slot| day)?( would| do| works?| suits?| is| sounds?| of these| should)
+    which one$
+""")
 """Asks for one of the things just named."""
 _VALUE = rf"(\d{{1,2}}(:\d\d)? ?[ap]m|{'|'.join(DAYS)}|noon|o'clock|today|tomorrow|({'|'.join(MONTHS)}) \d+)".lower()
 OFFER = wordings(rf"{_VALUE}[^.?!]{{0,60}} or [^.?!]{{0,30}}{_VALUE}")
@@ -233,9 +238,10 @@ ANSWER_YES = wordings(r"""
     how does [^.?!]*(sound|suit|look|work)
     correct|right(?! (eye|ear|side|hand|foot|knee|leg|arm|one|or))|accurate|confirm\w*|agree|accept
     consent|go ahead|proceed|continue|finali[sz]e|ready|happy with
-    (book|schedule|reserve|save|make|set|put|lock) (it|this|that|you|your|the|an?|me)
+    (book|schedule|reserve|save|make|set|put|lock|pop|pencil|slot|squeeze) (it|this|that|you|your|the|an?|me)
     (take|grab|keep|want|hold) (it|this|that)|(take|keep|hold) (your|the) (appointment|booking|slot|time)
-    is (that|this) what you
+    is (that|this) what you|still (there|here|on the line|with (me|us))|(can|do) you (still )?hear me
+    (appointment|booking|visit|reservation) (be )?for (you|yourself)(?! or)
     (complete|finish|submit|place|secure) (it|this|that|the|your)
     (looks?|sounds?|is (that|this|it|everything|now)) (\w+ )?(good|right|ok|okay|fine|you|alright|all right)
     (ok|okay|fine|alright|all right|good) (with|for|to|if) (you|book)|suits?|time (ok|okay|alright|fine)

@@ -3,7 +3,9 @@
 from prodtest_assets.caller.wordings import wordings
 
 ANY_KEY = wordings(r"any key")
-CLOCK_OF_24 = wordings(r"24|twenty[- ]four|military|four digits|hhmm|to (17|18|19|20|21|23)")
+CLOCK_OF_24 = wordings(r"24|twenty[- ]four|military|to (17|18|19|20|21|23)")
+CLOCK_OF_12 = wordings(r"12[- ]hour|twelve[- ]hour|to (12|twelve)")
+FOUR_DIGITS = wordings(r"(four|4)[- ]digits?|hhmm")
 
 LEADS_AWAY = wordings(r"""
     cancel\w*|call(ing)? off|delete|another|different|other|start over|change|redo|re-?enter|try again
@@ -25,7 +27,8 @@ BEGINS_TO_BOOK = wordings(
     r"^(book|schedule|make|reserve|arrange|request|set up|appointments?|bookings?|an? (new )?(appointment|booking))"
 )
 AFFIRMS = wordings(r"""
-    yes|yeah|correct|right|confirm\w*|accept|agree|proceed|continue|go ahead|keep|save|okay|ok|fine|finali[sz]e
+    yes|yeah|correct|right|confirm\w*|accept|agree|consent|still (there|here)
+    proceed|continue|go ahead|keep|save|okay|ok|fine|finali[sz]e
     begin|get started|start|lock (it|this|that|in)|secure|submit|take (it|this|that)
     use (this|the|your|my) ..number|complete
 """)
@@ -37,7 +40,7 @@ BOOKS = wordings(r"""
 """)
 ENGLISH = wordings(r"^(in )?english$")
 CHANGES = wordings(r"""
-    no|not|isn't|chang\w+|another|different|other (time|day|date)s?
+    no|none|neither|not|isn't|chang\w+|another|different|other (time|day|date)s?
     (choose|pick|try|say|start) again|re-?enter|start over|wrong|incorrect
     otherwise|(next|more|other) (opening|one|times?|slots?|options?|available)|new (one|time|day)
 """)

@@ -307,11 +307,27 @@ def test_no_key_is_pressed_where_none_is_right(prompt: str) -> None:
         ("Enter the date, day and then month, as DDMM.", 4, "2311"),
         ("Enter the date, with month, day and year.", 8, "11232026"),
         ("Enter the time in 24 hour format.", 4, "1400"),
-        ("Enter the time.", 4, None),
+        ("Enter the time.", 4, "1400"),
+        ("Enter the hour as four digits, followed by pound.", 4, "1400"),
+        ("Enter the hour as two digits.", 2, "14"),
+        ("Enter the hour, 1 to 12.", 2, "2"),
+        ("Enter the hour on a 12 hour clock, two digits.", 2, "02"),
+        ("Now enter the minutes: 0 0, 1 5, 3 0 or 4 5.", 2, "00"),
+        ("Enter the year, four digits.", 4, "2026"),
+        ("Enter the date as six digits, day month year.", 6, "231126"),
+        ("What date would you like to come in? Enter it as month and day on your keypad.", 4, "1123"),
     ],
 )
 def test_keypad_only_questions_are_answered_with_digits(prompt: str, num_digits: int | None, keys: str | None) -> None:
     assert keyed_reply(prompt, num_digits) == keys
+
+
+def test_a_time_that_was_not_taken_is_keyed_in_by_the_other_clock() -> None:
+    caller = Understanding(FACTS)
+    asked = "Enter the time as four digits."
+    keyed = [caller.reply(asked, speech=False, keypad=True, num_digits=4) for _ in range(2)]
+
+    assert keyed == [Reply(keys="1400"), Reply(keys="0200")]
 
 
 def test_where_both_are_taken_a_menu_is_keyed_and_a_question_is_spoken() -> None:
