@@ -18,7 +18,8 @@ from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.report_facts import volume_history
-from prodtest_assets.testdata.report_models import VolumePoint
+from prodtest_assets.testdata.report_models import RunFacts, VolumePoint
+from prodtest_assets.testdata.runs import latest_run
 from prodtest_assets.testdata.snapshot import take_snapshot
 from prodtest_assets.testdata.usage import Usage
 
@@ -56,7 +57,7 @@ def dashboard(
     if as_json:
         from prodtest_assets.reports.document import snapshot_document
 
-        show_json(snapshot_document(screen.shown.snapshot))
+        show_json(snapshot_document(screen.shown.snapshot, screen.shown.run))
         return
     if not sys.stdout.isatty():
         from prodtest_assets.reports.terminal import as_text, dashboard_view
@@ -78,6 +79,7 @@ class _Shown:
 
     snapshot: Snapshot
     history: Sequence[VolumePoint]
+    run: RunFacts | None
 
 
 class _Screen:
@@ -97,7 +99,7 @@ class _Screen:
         """
         with booking_database(self._settings, show_sql=self._show_sql) as database:
             snapshot = take_snapshot(database, retention=self._retention, usage=self._usage)
-            self.shown = _Shown(snapshot, volume_history(database))
+            self.shown = _Shown(snapshot, volume_history(database), latest_run(database))
 
     def watch(self) -> None:
         """Draw, wait for a key or for the interval, look again; until `q`."""

@@ -57,6 +57,7 @@ def export(db_url: str | None, older_than: float | None, output: str, form: str,
 
 def _content(db_url: str | None, form: str, older_than: float | None, *, show_sql: bool) -> bytes:
     from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
+    from prodtest_assets.testdata.runs import latest_run
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)
@@ -68,6 +69,7 @@ def _content(db_url: str | None, form: str, older_than: float | None, *, show_sq
 
             return page(read_report_facts(database, retention=age, usage=named)).encode()
         snapshot = take_snapshot(database, retention=age, usage=named)
+        run = latest_run(database) if form == "json" else None
     if form == "prometheus":
         from prodtest_assets.reports.prometheus import metrics
 
@@ -76,4 +78,4 @@ def _content(db_url: str | None, form: str, older_than: float | None, *, show_sq
 
     from prodtest_assets.reports.document import snapshot_document
 
-    return (json.dumps(snapshot_document(snapshot), indent=2) + "\n").encode()
+    return (json.dumps(snapshot_document(snapshot, run), indent=2) + "\n").encode()

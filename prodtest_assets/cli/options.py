@@ -18,6 +18,8 @@ def is_a_number(context: click.Context, parameter: click.Parameter, value: float
     return value
 
 
+_MOST_SHOWN = 1_000_000
+
 HOURS = click.FloatRange(0, _LONGEST_HOURS)
 ROWS = click.IntRange(0, 1_000_000_000)
 BATCH = click.IntRange(1, 100_000)
@@ -33,6 +35,25 @@ show_sql: Decorator = click.option(
 active_only: Decorator = click.option(
     "--active-only/--include-cancelled", default=False, help="Leave cancelled appointments out, or count them too."
 )
+
+
+def limit(default: int, what: str) -> Decorator:
+    """How many of something are shown.
+
+    Args:
+        default: without the option.
+        what: they, in words.
+    """
+    return click.option(
+        "--limit",
+        type=click.IntRange(0, _MOST_SHOWN),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help=f"Show at most so many {what}, and how many more there are.",
+    )
+
+
 older_than: Decorator = click.option(
     "--older-than",
     type=HOURS,

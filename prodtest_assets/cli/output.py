@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -67,6 +68,17 @@ def discard_output() -> None:
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def indented(text: str, indent: int) -> str:
+    """`text` broken into lines that fit the terminal, or 80 columns where there is none.
+
+    Args:
+        text: one line of any length.
+        indent: spaces before each line.
+    """
+    margin = " " * indent
+    return click.wrap_text(text, shutil.get_terminal_size().columns, margin, margin)
 
 
 def show_table(rows: Iterable[Sequence[str]], *, indent: int = 2, gap: int = 2) -> None:

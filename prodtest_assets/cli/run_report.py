@@ -1,5 +1,7 @@
 """What a run of the suite came to: for people, as JSON, and as an exit code."""
 
+from dataclasses import asdict
+
 from prodtest_assets.cli import cleanup_view
 from prodtest_assets.cli.output import counted, instant, mark, per_table, show
 from prodtest_assets.cli.run_session import RunResult
@@ -56,6 +58,7 @@ def document(result: RunResult) -> dict[str, object]:
         "ended": result.finished_at.isoformat(),
         "interrupted": result.interruption is not None,
         "booking_flow": {"passed": result.passed, "failed": result.failed, "skipped": result.skipped},
+        "tests": [asdict(case) for case in result.tests],
         "before": {"total_test_appointments": result.before.total, "test_users": result.before.test_users},
         "after": {"total_test_appointments": result.after.total, "test_users": result.after.test_users},
         "cleanup": {"deleted": dict(cleanup.deleted), "stop_reason": cleanup.stop_reason.value} if cleanup else None,

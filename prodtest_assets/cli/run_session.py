@@ -21,6 +21,8 @@ from prodtest_assets.testdata.cleanup.settle import abandon_run
 from prodtest_assets.testdata.connection import Database, masked_url
 from prodtest_assets.testdata.guard import WritePermit, authorize_writes
 from prodtest_assets.testdata.models import Snapshot
+from prodtest_assets.testdata.report_models import CaseFacts
+from prodtest_assets.testdata.runs import cases_of
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 
 _PATIENCE_SECONDS = 10.0
@@ -37,6 +39,7 @@ class RunResult:
         before: taken before the first call.
         after: taken after the cleanup.
         cleanup: of what this run left; None where the settings say that it stays.
+        tests: each of them, those first that did not pass; empty when the suite was cut off.
         interruption: Ctrl-C or SIGTERM, if one of them ended it.
     """
 
@@ -46,6 +49,7 @@ class RunResult:
     passed: int
     failed: int
     skipped: int
+    tests: tuple[CaseFacts, ...]
     before: Snapshot
     after: Snapshot
     cleanup: CleanupReport | None
@@ -127,7 +131,7 @@ class RunSession:
         cleanup = self._clean_up(database, permit)
         events = remove_events(database, self._settings) if cleanup else EventRemoval()
         found: list[Mapping[str, Any]] = list(database.rows("run", run_id=self._run_id))
-        counts = found[0] if found else {"passed": 0, "failed": 0, "skipped": 0}
+        counts: Mapping[str, Any] = found[0] if found else {"passed": 0, "failed": 0, "skipped": 0}
         return RunResult(
             run_id=self._run_id,
             target=shown_url(str(self._settings.test_url)),
@@ -135,6 +139,7 @@ class RunSession:
             passed=counts["passed"] or 0,
             failed=counts["failed"] or 0,
             skipped=counts["skipped"] or 0,
+            tests=cases_of(counts.get("tests")),
             before=before,
             after=self._snapshot(database, permit),
             cleanup=cleanup,

@@ -1,23 +1,38 @@
 """`prodtest summary`: where things stand, in a few lines."""
 
+from collections.abc import Sequence
+
 import click
 
 from prodtest_assets.cli import options
-from prodtest_assets.cli.output import counted, instant, show, show_json, show_table
+from prodtest_assets.cli.output import counted, indented, instant, mark, show, show_json, show_table
 from prodtest_assets.reports.words import staleness
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Snapshot
+from prodtest_assets.testdata.report_models import CaseFacts, RunFacts
 
-_SHOWN = ("timestamp", "database", "status", "summary", "age_distribution", "time_range", "alerts", "recommendations")
+_SHOWN = (
+    "timestamp",
+    "database",
+    "status",
+    "summary",
+    "age_distribution",
+    "time_range",
+    "alerts",
+    "recommendations",
+    "latest_run",
+)
 
 
 @click.command()
 @options.db_url
 @options.older_than
+@options.limit(10, "tests that did not pass")
 @options.show_sql
 @options.as_json
-def summary(db_url: str | None, older_than: float | None, show_sql: bool, as_json: bool) -> None:
-    """How much test data there is, how old it is, and whether a cleanup is due."""
+def summary(db_url: str | None, older_than: float | None, limit: int, show_sql: bool, as_json: bool) -> None:
+    """How much test data there is, how old it is, whether a cleanup is due, and how the latest run ended."""
     from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
+    from prodtest_assets.testdata.runs import latest_run
     from prodtest_assets.testdata.snapshot import take_snapshot
 
     settings = settings_for(db_url=db_url)
@@ -25,16 +40,18 @@ def summary(db_url: str | None, older_than: float | None, show_sql: bool, as_jso
         snapshot = take_snapshot(
             database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
         )
+        run = latest_run(database)
     if as_json:
-        show_json(_document(snapshot))
+        show_json(_document(snapshot, run))
     else:
         _print(snapshot)
+        _print_run(run, limit)
 
 
-def _document(snapshot: Snapshot) -> dict[str, object]:
+def _document(snapshot: Snapshot, run: RunFacts | None) -> dict[str, object]:
     from prodtest_assets.reports.document import snapshot_document
 
-    whole = snapshot_document(snapshot)
+    whole = snapshot_document(snapshot, run)
     return {key: whole[key] for key in _SHOWN}
 
 
@@ -55,3 +72,21 @@ def _print(snapshot: Snapshot) -> None:
     show(f"Cleanup recommended: {'yes' if is_due else 'no'}")
     for command in snapshot.recommendations:
         show(f"  {command}")
+
+
+def _print_run(run: RunFacts | None, limit: int) -> None:
+    if run is None:
+        show("Latest run: none")
+        return
+    counts = f"{run.passed:,} passed, {run.failed:,} failed, {run.skipped:,} skipped"
+    show(f"Latest run: {run.outcome} ({counts}), {instant(run.started_at)}")
+    show(f"  {run.target}")
+    _print_tests([case for case in run.tests if case.outcome != "passed"], limit)
+
+
+def _print_tests(cases: Sequence[CaseFacts], limit: int) -> None:
+    for case in cases[:limit]:
+        show(f"  {mark(False if case.outcome == 'failed' else None)} {case.test}")
+        show(indented(case.reason, 4))
+    if left_out := len(cases[limit:]):
+        show(f"  and {left_out:,} more that did not pass: --limit {len(cases)} shows them")

@@ -26,13 +26,14 @@ from prodtest_assets.defs.alert_cursors import (
 from prodtest_assets.defs.alert_events import findings_of, only_standing, undeclared
 from prodtest_assets.defs.environment import starts_by_itself
 from prodtest_assets.defs.locations import is_of_this_location
-from prodtest_assets.defs.masking import caller_names, masked, secrets_of
 from prodtest_assets.defs.resources import Writing, writable_database
 from prodtest_assets.errors import ConfigurationError, ProdtestError
 from prodtest_assets.settings import Settings, load_settings
 from prodtest_assets.testdata.alert_ledger import Finding, place_of, record_findings, record_reminders
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.heartbeats import beat
+from prodtest_assets.testdata.masking import masked
+from prodtest_assets.what_to_hide import caller_names, secrets_of
 
 _Batch = tuple[str, list[Finding]]
 # Runs with something to say, the cursor that knows them, and whether only what still stands is told.

@@ -15,7 +15,6 @@ from prodtest_assets.booking_flow import SuiteTest, suite_folder
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
-from prodtest_assets.defs.masking import caller_names, masked, secrets_of
 from prodtest_assets.defs.metadata import NOT_MEASURED, markdown_table, next_steps, repair
 from prodtest_assets.defs.pictures import Bar, Colour, bars
 from prodtest_assets.defs.resources import BookingDatabase, readable_database, writable_database
@@ -25,6 +24,8 @@ from prodtest_assets.defs.verdicts import Bench, Outcome, Verdict
 from prodtest_assets.errors import ProdtestError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.settle import abandon_run
+from prodtest_assets.testdata.masking import masked
+from prodtest_assets.what_to_hide import caller_names, secrets_of
 
 _SECTION = "a-test-failed"
 _SHOWN = 20

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from dagster_pipes import PipesContext, open_dagster_pipes
 
+from prodtest_assets.pytest_plugin.endings import reason_of
 from prodtest_assets.pytest_plugin.fixtures import CALL_PROPERTY
 
 # The reader on the other side takes a line to be whole, so a line must fit into one write.
@@ -55,7 +56,7 @@ class _Reporter:
         case = self._phases.setdefault(item.nodeid, {"outcome": "passed", "seconds": 0.0})
         case["seconds"] += report.duration
         if report.outcome != "passed" and case["outcome"] != "failed":
-            case |= {"outcome": report.outcome, "message": _reason(report, call)}
+            case |= {"outcome": report.outcome, "message": reason_of(report)[:_LONGEST_MESSAGE]}
             if report.failed and call.excinfo:
                 case["traceback"] = self._traceback(call.excinfo)
         if report.when == "teardown":
@@ -99,15 +100,3 @@ class _Reporter:
             if surplus > 0 and part in message:
                 message[part] = message[part][: max(len(message[part]) - surplus, 0)]
         self._pipes.report_custom_message(message)
-
-
-def _reason(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
-    if report.skipped:
-        expected = getattr(report, "wasxfail", None)
-        if expected is not None:
-            return f"it failed as expected: {expected}"
-        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        return text.removeprefix("Skipped: ")
-    where = "" if report.when == "call" else f"in {report.when}: "
-    text = call.excinfo.exconly(tryshort=True) if call.excinfo else str(report.longrepr)
-    return f"{where}{text}"[:_LONGEST_MESSAGE]

@@ -19,6 +19,7 @@ from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.report_facts import read_report_facts
 from prodtest_assets.testdata.report_models import ReportFacts
+from prodtest_assets.testdata.runs import cases_of
 
 TEST_DATA_REPORT = asset_key("test_data_report")
 
@@ -47,6 +48,7 @@ def report_on_test_data(
     snapshot = facts.snapshot
     sections = {
         "Tests": _tests(run, len(calls), [call["outcome"] for call in calls]),
+        "Each test": _each_test(run),
         "Removed": _removed(cleanup, by_tests),
         "Stored now": _stored(snapshot),
         "Residue": _residue(snapshot),
@@ -117,6 +119,12 @@ def _tests(run: Mapping[str, Any] | None, calls: int, outcomes: list[str]) -> li
             "ended": run["finished_at"],
         }
     ]
+
+
+def _each_test(run: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """How each test of the run ended, those first that did not pass."""
+    cases = cases_of(run["tests"]) if run else ()
+    return [{"test": case.test, "outcome": case.outcome, "seconds": case.seconds, "why": case.reason} for case in cases]
 
 
 def _removed(cleanup: Mapping[str, Any] | None, by_tests: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The calls of one run: placed through its ledger, and taken back."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from uuid import UUID
@@ -13,10 +13,14 @@ from prodtest_assets.caller.script import CallerWishes
 from prodtest_assets.errors import ProdtestError, Unreachable
 from prodtest_assets.pytest_plugin.accuracy import compared
 from prodtest_assets.pytest_plugin.deployment import Deployment
+from prodtest_assets.pytest_plugin.endings import Endings
 from prodtest_assets.schema import ensure_schema
+from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.ledger import RunLedger
+from prodtest_assets.testdata.masking import masked
 from prodtest_assets.testdata.offenders import pending_events
+from prodtest_assets.what_to_hide import caller_names, secrets_of
 
 _GRACE_SECONDS = 1.0
 _POLL_SECONDS = 0.1
@@ -174,12 +178,12 @@ class Calls:
         if problem:
             self.notes.append(f"calendar events were left to the next cleanup: {problem}")
 
-    def finish(self, outcome: str, *, passed: int, failed: int, skipped: int) -> None:
+    def finish(self, outcome: str, endings: Endings) -> None:
         """Take back what came late, and close the run. Does nothing when no call was ever about to be placed.
 
         Args:
             outcome: `passed`, `failed` or `abandoned`.
-            passed, failed, skipped: how many tests ended so.
+            endings: how each test ended.
 
         Raises:
             ProdtestError: something could not be taken back, or the connection was lost.
@@ -191,7 +195,17 @@ class Calls:
                 if self._deployment.settings.auto_cleanup:
                     self._take_back_the_rest()
             finally:
-                self._ledger.finish(outcome, passed=passed, failed=failed, skipped=skipped)
+                self._ledger.finish(
+                    outcome,
+                    passed=endings.count("passed"),
+                    failed=endings.count("failed"),
+                    skipped=endings.count("skipped"),
+                    tests=list(endings.for_ledger(self._mask(self._ledger.database))),
+                )
+
+    def _mask(self, database: Database) -> Callable[[str], str]:
+        secrets, names = secrets_of(self._deployment.settings), caller_names(database, [self.run_id])
+        return lambda text: masked(text, secrets=secrets, names=names)
 
     def _take_back_the_rest(self) -> None:
         """An application may store a row after its caller has been cut off, and after the test has ended."""

@@ -1,6 +1,5 @@
 """One run of a suite: how its tests ended, and its end."""
 
-from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -10,8 +9,7 @@ from prodtest_assets.errors import ProdtestError
 from prodtest_assets.pytest_plugin.calls import Calls
 from prodtest_assets.pytest_plugin.context import Slots
 from prodtest_assets.pytest_plugin.deployment import Deployment
-
-Outcome = Literal["passed", "failed", "skipped"]
+from prodtest_assets.pytest_plugin.endings import Endings
 
 
 class SuiteRun:
@@ -27,7 +25,7 @@ class SuiteRun:
     def __init__(self, run_id: UUID) -> None:
         self.deployment = Deployment()
         self.calls = Calls(run_id, self.deployment)
-        self._outcomes: dict[str, Outcome] = {}
+        self._endings = Endings()
         self._slots: Slots | None = None
 
     def slots(self) -> Slots:
@@ -39,22 +37,14 @@ class SuiteRun:
         return self._slots
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how a test ended; a test that passed and could not clean up has failed."""
-        if report.failed:
-            self._outcomes[report.nodeid] = "failed"
-        elif report.when == "call" or report.skipped:
-            self._outcomes.setdefault(report.nodeid, report.outcome)
+        """Note how a test ended."""
+        self._endings.note(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Close the run, after the last fixture has been torn down."""
         try:
-            self.calls.finish(
-                self._outcome(exitstatus),
-                passed=self._count("passed"),
-                failed=self._count("failed"),
-                skipped=self._count("skipped"),
-            )
+            self.calls.finish(self._outcome(exitstatus), self._endings)
         except ProdtestError as error:
             self.calls.notes.append(str(error))
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
@@ -71,10 +61,7 @@ class SuiteRun:
     def _outcome(self, exitstatus: int) -> str:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             return "abandoned"
-        return "passed" if exitstatus == pytest.ExitCode.OK and self._count("passed") else "failed"
-
-    def _count(self, outcome: Outcome) -> int:
-        return sum(1 for ended in self._outcomes.values() if ended == outcome)
+        return "passed" if exitstatus == pytest.ExitCode.OK and self._endings.count("passed") else "failed"
 
 
 def run_of(config: pytest.Config) -> SuiteRun:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from prodtest_assets.testdata.checks import Check
 from prodtest_assets.testdata.models import Snapshot
+from prodtest_assets.testdata.report_models import RunFacts
 
 SCHEMAS = ("snapshot", "verification", "list")
 _MEGABYTE = 1024 * 1024
@@ -25,10 +27,14 @@ def schema(name: str) -> dict[str, Any]:
     return parsed
 
 
-def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
+def snapshot_document(snapshot: Snapshot, latest: RunFacts | None = None) -> dict[str, Any]:
     """Every figure of a snapshot, as `snapshot --json` and `export --format json` print it.
 
     Instants are ISO 8601 with their offset, sizes bytes.
+
+    Args:
+        snapshot: of this moment.
+        latest: the latest run; None when there has been none.
     """
     return {
         "timestamp": snapshot.taken_at.isoformat(),
@@ -55,6 +61,24 @@ def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
         },
         "pending_calendar_events": snapshot.pending_events,
         "sensors": {name: beat.isoformat() for name, beat in sorted(snapshot.sensors.items())},
+        "latest_run": run_document(latest) if latest else None,
+    }
+
+
+def run_document(run: RunFacts) -> dict[str, Any]:
+    """A run of the booking flow, and how each of its tests ended."""
+    return {
+        "run": str(run.id),
+        "target": run.target,
+        "started": run.started_at.isoformat(),
+        "ended": run.finished_at.isoformat() if run.finished_at else None,
+        "outcome": run.outcome,
+        "passed": run.passed,
+        "failed": run.failed,
+        "skipped": run.skipped,
+        "calls": run.calls,
+        "booked": run.booked,
+        "tests": [asdict(case) for case in run.tests],
     }
 
 

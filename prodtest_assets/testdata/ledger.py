@@ -98,15 +98,24 @@ class RunLedger:
             if not self.database.connection.broken:
                 self.finish("abandoned")
 
-    def finish(self, outcome: str, *, passed: int = 0, failed: int = 0, skipped: int = 0) -> None:
+    def finish(
+        self,
+        outcome: str,
+        *,
+        passed: int = 0,
+        failed: int = 0,
+        skipped: int = 0,
+        tests: Sequence[Mapping[str, object]] = (),
+    ) -> None:
         """Close the run; a run that is closed already stays as it is.
 
         Args:
             outcome: `passed`, `failed` or `abandoned`.
             passed, failed, skipped: how many tests ended so.
+            tests: `file`, `test`, `outcome`, `seconds` and `reason` of each, masked.
         """
         self._ended.set()
-        self.database.call("finish_run", self.run_id, outcome, passed, failed, skipped)
+        self.database.call("finish_run", self.run_id, outcome, passed, failed, skipped, Jsonb(list(tests)))
 
     def open_call(
         self, *, persona: str, requested_start: datetime, number: str | None = None, name: str | None = None

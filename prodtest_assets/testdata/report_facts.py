@@ -21,10 +21,10 @@ from prodtest_assets.testdata.report_models import (
     CleanupFacts,
     FieldFacts,
     ReportFacts,
-    RunFacts,
     TurnFacts,
     VolumePoint,
 )
+from prodtest_assets.testdata.runs import recent_runs
 from prodtest_assets.testdata.snapshot import stored_snapshots, take_snapshot
 from prodtest_assets.testdata.usage import Usage
 
@@ -53,7 +53,7 @@ def read_report_facts(
     if not database.has_schema:
         return ReportFacts(snapshot, None, (), (), 0, (), (), _checks([snapshot]))
     before = _readable(row["figures"] for row in database.rows("snapshot_before_removal"))
-    runs = tuple(RunFacts(**row) for row in database.rows("recent_runs", limit=_RUNS))
+    runs = recent_runs(database, limit=_RUNS)
     calls = database.rows("recent_calls", run_ids=[run.id for run in runs], limit=_CALLS)
     return ReportFacts(
         snapshot=snapshot,

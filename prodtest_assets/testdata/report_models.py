@@ -9,6 +9,25 @@ from prodtest_assets.testdata.models import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """One test of a run, or one of its parameters.
+
+    Attributes:
+        file: where it stands, without folders.
+        test: its name, with its class and its parameter.
+        outcome: passed, failed or skipped.
+        seconds: how long it took.
+        reason: why it did not pass, masked and short; empty when it did.
+    """
+
+    file: str
+    test: str
+    outcome: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """One run of the booking flow.
 
@@ -16,6 +35,7 @@ class RunFacts:
         passed, failed, skipped: tests that ended so.
         calls: how many were placed, and `booked` how many of them left a row.
         outcome: open, passed, failed or abandoned.
+        tests: each of them, those first that did not pass; empty while the run is open and when it was cut off.
     """
 
     id: UUID
@@ -28,6 +48,7 @@ class RunFacts:
     skipped: int
     calls: int
     booked: int
+    tests: tuple[CaseFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ import pytest
 from matplotlib.image import imread
 
 from prodtest_assets.defs.history import expected_volume
-from prodtest_assets.defs.masking import masked, secrets_of
 from prodtest_assets.defs.metadata import none_left, size, table_text
 from prodtest_assets.defs.pictures import age_histogram, hourly_trend
 from prodtest_assets.defs.verdicts import Bench, Outcome
 from prodtest_assets.settings import load_settings
+from prodtest_assets.testdata.masking import masked
 from prodtest_assets.testdata.models import Offenders
+from prodtest_assets.what_to_hide import secrets_of
 
 
 def test_too_short_a_history_expects_nothing() -> None:

@@ -14,6 +14,7 @@ import pytest
 from prodtest_assets.sandbox.postgres import PostgresServer
 from prodtest_assets.sandbox.server import RunningApp, running_app
 from prodtest_assets.testdata.connection import open_database
+from prodtest_assets.testdata.runs import latest_run
 from tests.scripted_api import Answer, Request, scripted_api
 from tests.suites import SuiteResult, nothing_left_behind, run_suite, settings_for
 
@@ -172,6 +173,57 @@ def test_is_skipped(): pytest.skip("not today")
         run = database.row("run", run_id=result.run_id)
     assert (run["outcome"], run["passed"], run["failed"], run["skipped"]) == ("failed", 1, 1, 1)
     assert run["finished_at"] is not None
+
+
+def test_the_ledger_keeps_how_each_test_ended_and_why_without_a_secret_or_a_caller(
+    booking_url: str, run_own_suite: RunOwnSuite
+) -> None:
+    run_own_suite(
+        """
+import pytest
+def test_passes(caller): assert caller.stored(caller.book())
+def test_fails(caller, production_api_key):
+    call = caller.book()
+    stored = caller.stored(call)
+    pytest.fail(f"{production_api_key} {stored.full_name} {stored.mobile}" + "\\x00\\x1b[31m\\n" + "x" * 400)
+@pytest.mark.parametrize("number", ["+12125550147"])
+def test_is_skipped(number): pytest.skip("not [bold]today[/bold]")
+@pytest.fixture
+def broken(caller):
+    yield caller.book()
+    raise RuntimeError("cannot tidy up")
+def test_leaves_a_mess(broken): pass
+""",
+        PRODUCTION_API_KEY="the-key-of-the-door",
+    )
+    with open_database(booking_url) as database:
+        run = latest_run(database)
+        names = [row["caller_name"] for row in database.rows("callers_of_runs", run_ids=[run.id if run else None])]
+    assert run is not None
+    fails, mess, skipped, passes = run.tests
+    assert [(case.file, case.outcome) for case in run.tests] == [
+        ("test_own.py", outcome) for outcome in ("failed", "failed", "skipped", "passed")
+    ]
+    assert (passes.test, passes.reason, mess.reason) == ("test_passes", "", "in teardown: RuntimeError: cannot tidy up")
+    assert skipped.reason == "not [bold]today[/bold]"
+    assert "5550147" not in skipped.test
+    assert fails.reason.startswith("Failed: *** ")
+    assert fails.reason.isprintable()
+    assert len(fails.reason) == 300
+    assert not [name for name in names if name.split()[0] in repr(run.tests)]
+    assert "555" not in fails.reason
+    assert passes.seconds > 0
+
+
+def test_a_test_that_was_interrupted_has_not_ended(booking_url: str, run_own_suite: RunOwnSuite) -> None:
+    run_own_suite("""
+def test_passes(caller): assert caller.stored(caller.book())
+def test_is_interrupted(): raise KeyboardInterrupt
+""")
+    with open_database(booking_url) as database:
+        run = latest_run(database)
+    assert run is not None
+    assert (run.outcome, run.passed, [case.test for case in run.tests]) == ("abandoned", 1, ["test_passes"])
 
 
 def test_a_suite_that_never_calls_leaves_no_run_behind(booking_url: str, run_own_suite: RunOwnSuite) -> None:

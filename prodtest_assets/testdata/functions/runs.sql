@@ -15,11 +15,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT 1 FROM beaten)
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.finish_run(p_run uuid, p_outcome text, p_passed int, p_failed int, p_skipped int)
-RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION prodtest.finish_run(
+    p_run uuid, p_outcome text, p_passed int, p_failed int, p_skipped int, p_tests jsonb DEFAULT '[]'
+) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE prodtest.test_run
-    SET outcome = p_outcome, finished_at = clock_timestamp(), passed = p_passed, failed = p_failed, skipped = p_skipped
+    SET outcome = p_outcome, finished_at = clock_timestamp(), passed = p_passed, failed = p_failed, skipped = p_skipped,
+        tests = p_tests
     WHERE id = p_run AND outcome = 'open';
     IF NOT FOUND THEN
         RETURN false;

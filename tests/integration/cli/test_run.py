@@ -89,6 +89,9 @@ def test_a_green_run_reports_and_stores_two_snapshots(sandbox_url: str) -> None:
     assert result.code == 0, result.err
     report = result.json()
     assert report["booking_flow"] == {"passed": 1, "failed": 0, "skipped": 0}
+    assert [(test["test"], test["outcome"]) for test in report["tests"]] == [
+        (f"TestProductionCallFlowWithDatabase::{ONE_TEST}", "passed")
+    ]
     assert report["left_of_this_run"] == 0
     assert report["cleanup"]["stop_reason"] == "drained"
     assert "***" in report["database"]

@@ -125,6 +125,29 @@ def test_a_summary_is_short_and_recommends_a_cleanup_when_one_helps(world: Booki
     assert document["recommendations"] == ["prodtest cleanup --no-dry-run"]
 
 
+def test_a_summary_names_the_tests_of_the_latest_run_that_did_not_pass(world: BookingWorld) -> None:
+    assert "Latest run: none" in prodtest("summary", "--db-url", world.url).out
+    reason = "AssertionError: the appointment was stored for another day than the caller had asked for " * 3
+    endings = {"test_good": "passed", "test_bad[1]": "failed", "test_worse": "failed", "test_off": "skipped"}
+    tests = [
+        {"file": "test_own.py", "test": test, "outcome": outcome, "seconds": 1, "reason": reason}
+        for test, outcome in endings.items()
+    ]
+    with world.run() as run:
+        run.open_call(persona="quick", requested_start=START)
+        run.finish("failed", passed=1, failed=2, skipped=1, tests=tests)
+    shown = prodtest("summary", "--db-url", world.url).out
+    assert "Latest run: failed (1 passed, 2 failed, 1 skipped)" in shown
+    named = [line.split()[1] for line in shown.partition("Latest run")[2].splitlines() if " test_" in line]
+    assert named == ["test_bad[1]", "test_worse", "test_off"]
+    assert max(map(len, shown.splitlines())) <= 80
+    short = prodtest("summary", "--limit", "1", "--db-url", world.url).out
+    assert "test_worse" not in short
+    assert "and 2 more that did not pass: --limit 3 shows them" in short
+    document = prodtest("summary", "--json", "--db-url", world.url).json()
+    assert [test["test"] for test in document["latest_run"]["tests"]][-1] == "test_good"
+
+
 @pytest.mark.parametrize("name", ["count", "list", "verify", "summary", "cleanup"])
 def test_the_statements_are_shown_on_stderr_and_run_as_they_stand(world: BookingWorld, name: str) -> None:
     world.book(age=TWO_DAYS)

@@ -53,6 +53,30 @@ def test_runs_tell_their_tests_and_calls(world: BookingWorld) -> None:
     assert found.finished_at is not None
 
 
+def test_tests_are_told_by_name_those_first_that_did_not_pass(world: BookingWorld) -> None:
+    endings = {"test_a": "passed", "test_b": "skipped", "test_c": "failed"}
+    tests = [
+        {"file": "test_own.py", "test": test, "outcome": outcome, "seconds": 1.5, "reason": outcome[:-2]}
+        for test, outcome in endings.items()
+    ]
+    with world.run() as run:
+        place(world, run, books=True)
+        run.finish("failed", passed=1, failed=1, skipped=1, tests=tests)
+        run.finish("passed", passed=3)  # a run that is closed stays as it is
+    (found,) = facts_of(world).runs
+    assert [case.test for case in found.tests] == ["test_c", "test_b", "test_a"]
+    assert found.tests[0].reason == "fail"
+
+
+def test_a_schema_that_nobody_has_migrated_yet_tells_its_runs_without_their_tests(world: BookingWorld) -> None:
+    with world.run() as run:
+        place(world, run, books=True)
+        run.finish("passed", passed=1)
+    world.sql("ALTER TABLE prodtest.test_run DROP COLUMN tests")
+    (found,) = facts_of(world).runs
+    assert (found.passed, found.tests) == (1, ())
+
+
 def test_a_failed_call_is_told_without_the_callers_name_and_number(world: BookingWorld) -> None:
     with world.run() as run:
         place(world, run, books=True)

@@ -7,6 +7,7 @@ from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.models import AGE_BUCKETS, FUTURE_BUCKET, HourCount, Residue, Snapshot, Staleness, Storage
 from prodtest_assets.testdata.report_models import (
     CallFacts,
+    CaseFacts,
     CheckHistory,
     CheckState,
     CleanupFacts,
@@ -61,10 +62,15 @@ def report(
         fields=(FieldFacts("start", said, "11:00", False), FieldFacts("status", "booked", "booked", True)),
         transcript=(TurnFacts("application", words, 200, 0.25), TurnFacts("caller", "yes", None, None)),
     )
+    tests = (
+        CaseFacts("test_flow.py", "test_booking", "failed", 2.5, words),
+        CaseFacts("test_flow.py", "test_calendar", "skipped", 0, "GOOGLE_CALENDAR_ENABLED not configured"),
+        CaseFacts("test_flow.py", "test_greeting[5 digits]", "passed", 1, ""),
+    )
     return ReportFacts(
         snapshot=taken,
         before=taken,
-        runs=(RunFacts(RUN, target, NOW - DAY, NOW, "failed", 33, 1, 0, 91, 84),),
+        runs=(RunFacts(RUN, target, NOW - DAY, NOW, "failed", 33, 1, 1, 91, 84, tests),),
         calls=(call,),
         calls_left_out=0,
         cleanups=(

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from prodtest_assets.reports.document import SCHEMAS, schema, snapshot_document, verification_document
 from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.models import Alert
-from tests.unit.reports.figures import snapshot
+from tests.unit.reports.figures import report, snapshot
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -21,7 +21,7 @@ def test_every_schema_is_a_schema(name):
 def test_a_snapshot_follows_its_schema_and_keeps_the_known_keys():
     alarmed = replace(snapshot(), alerts=(Alert("info", "3 stale", "clean up"),), recommendations=("prodtest list",))
     alarmed = replace(alarmed, sensors={"watcher": alarmed.taken_at})
-    document = json.loads(json.dumps(snapshot_document(alarmed)))
+    document = json.loads(json.dumps(snapshot_document(alarmed, report().runs[0])))
     Draft202012Validator(schema("snapshot")).validate(document)
     assert list(document["summary"])[:6] == [
         "total_test_appointments",
@@ -36,6 +36,13 @@ def test_a_snapshot_follows_its_schema_and_keeps_the_known_keys():
     assert set(document["trends"][0]) == {"hour", "count", "hours_ago"}
     assert document["alerts"] == [{"level": "info", "message": "3 stale", "action": "clean up"}]
     assert document["recommendations"] == ["prodtest list"]
+    assert document["latest_run"]["tests"][0] == {
+        "file": "test_flow.py",
+        "test": "test_booking",
+        "outcome": "failed",
+        "seconds": 2.5,
+        "reason": "Hello",
+    }
 
 
 def test_an_empty_database_follows_the_schema_as_well():

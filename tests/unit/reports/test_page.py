@@ -49,10 +49,14 @@ def test_whatever_comes_from_the_database_is_escaped():
 
 
 def test_everything_a_reader_wants_to_know_is_there():
-    text = re.sub(r"\s+", " ", Elements(page(report())).text)
+    text = re.sub(r"\s+", " ", re.sub(r"<", " <", page(report())))
+    text = re.sub(r"\s+", " ", Elements(text).text)
     for words in (
         "Something is left that should not be there",
-        "33 passed, 1 failed, 0 skipped",
+        "33 passed, 1 failed, 1 skipped",
+        "test_booking test_flow.py: failed Hello 2.5",
+        "test_calendar test_flow.py: skipped GOOGLE_CALENDAR_ENABLED not configured",
+        "test_greeting[5 digits] test_flow.py 1.0",
         "84 of 91 booked",
         "1 appointment, 2 users",
         "3 rows can come back",
@@ -63,6 +67,13 @@ def test_everything_a_reader_wants_to_know_is_there():
         "0 to 40",
     ):
         assert words in text
+
+
+def test_a_run_whose_tests_are_not_known_says_why():
+    (run,) = report().runs
+    for outcome, words in (("open", "It has not ended yet."), ("abandoned", "It was cut off")):
+        facts = replace(report(), runs=(replace(run, tests=(), outcome=outcome),))
+        assert words in Elements(page(facts)).text
 
 
 def test_hours_are_named_in_utc_whatever_zone_the_session_had():

@@ -1,4 +1,4 @@
-"""Nothing leaks: secrets and callers are masked in every text that a test hands to Dagster."""
+"""Nothing leaks: the secrets and the callers that are masked in every text that a test hands on."""
 
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
@@ -7,9 +7,6 @@ from uuid import UUID
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.connection import Database, normalize_url
-from prodtest_assets.testdata.masking import masked
-
-__all__ = ["caller_names", "masked", "secrets_of"]
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
