@@ -28,6 +28,7 @@ class Outage:
     Attributes:
         since: when it was noticed.
         reason: in one sentence, without any secret.
+        after: when the outage before it ended, as the ledger knew it; None for the first.
         told_at: when channels were first told, or last reminded; None while it may pass before anybody need know.
         told: the names of the channels that have taken the last message about it.
         knows: the names of those that have taken any.
@@ -36,26 +37,35 @@ class Outage:
 
     since: datetime
     reason: str
+    after: datetime | None = None
     told_at: datetime | None = None
     told: tuple[str, ...] = ()
     knows: tuple[str, ...] = ()
     reminders: int = 0
 
     @classmethod
-    def begun(cls, reason: str, now: datetime) -> "Outage":
+    def begun(cls, reason: str, now: datetime, after: datetime | None = None) -> "Outage":
         """An outage that nobody has been told of."""
-        return cls(since=now, reason=reason)
+        return cls(since=now, reason=reason, after=after)
 
     def to_json(self) -> dict[str, Any]:
         """In plain JSON types."""
-        told_at = self.told_at.isoformat() if self.told_at else None
-        return asdict(self) | {"since": self.since.isoformat(), "told_at": told_at}
+        times = {"since": self.since, "after": self.after, "told_at": self.told_at}
+        return asdict(self) | {name: time.isoformat() if time else None for name, time in times.items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Outage":
         """What `to_json` gave."""
-        times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "told_at") if stored[name]}
+        names = ("since", "after", "told_at")
+        times = {name: datetime.fromisoformat(stored[name]) for name in names if stored.get(name)}
         return cls(**stored | times | {name: tuple(stored[name]) for name in ("told", "knows")})
+
+    @property
+    def name(self) -> str:
+        """The same for every process that notices it: each knows which outage was the last before it, and no more."""
+        if self.after:
+            return f"after {self.after.astimezone(UTC)}"
+        return f"the first, on {self.since.astimezone(UTC):%Y-%m-%d}"
 
     @property
     def details(self) -> dict[str, Any]:
@@ -85,7 +95,7 @@ def tell(
     kind = "reminder" if outage.reminders else "failing"
     # The same outage has the same id, whichever process tells it.
     message = AlertMessage(
-        id=str(uuid5(NAMESPACE_URL, f"{target} {outage.since.isoformat()} {outage.reminders}")),
+        id=str(uuid5(NAMESPACE_URL, f"{target} {outage.name} {outage.reminders}")),
         target=target,
         kind=kind,
         run_id=None,
@@ -100,6 +110,12 @@ def tell(
             knows = tuple(dict.fromkeys((*outage.knows, channel.name)))
             outage = replace(outage, told=(*outage.told, channel.name), knows=knows)
     return outage
+
+
+def last_outage(database: Database) -> datetime | None:
+    """When the last outage that was told was over, by the ledger; None before the first."""
+    found = database.rows("cause_judged_at", cause=_CAUSE)
+    return found[0]["judged_at"] if found else None
 
 
 def close(

@@ -31,12 +31,14 @@ class Cursor:
         ended: the time up to which all ended runs are known; None before the first tick.
         waiting: runs that go on, and since when; what failed in one run is told in one message, at its end.
         outage: while nothing can be recorded.
+        last_outage: when the one before was over, by which all daemons know the next one; None where there was none.
     """
 
     event: int | None = None
     ended: datetime | None = None
     waiting: Mapping[str, datetime] = field(default_factory=dict)
     outage: Outage | None = None
+    last_outage: datetime | None = None
 
     @classmethod
     def read(cls, stored: str | None) -> "Cursor":
@@ -49,6 +51,7 @@ class Cursor:
             ended=datetime.fromisoformat(plain["ended"]) if plain["ended"] else None,
             waiting={run: datetime.fromisoformat(since) for run, since in plain["waiting"].items()},
             outage=Outage.from_json(plain["outage"]) if plain["outage"] else None,
+            last_outage=datetime.fromisoformat(plain["last_outage"]) if plain.get("last_outage") else None,
         )
 
     def written(self) -> str:
@@ -59,6 +62,7 @@ class Cursor:
                 "ended": self.ended.isoformat() if self.ended else None,
                 "waiting": {run: since.isoformat() for run, since in self.waiting.items()},
                 "outage": self.outage.to_json() if self.outage else None,
+                "last_outage": self.last_outage.isoformat() if self.last_outage else None,
             }
         )
 

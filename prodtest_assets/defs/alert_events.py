@@ -67,7 +67,7 @@ def only_standing(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def undeclared(database: Database, repository: dg.RepositoryDefinition | None, now: datetime) -> list[Finding]:
-    """The end of what nobody would ever see recover, when it is time to remind of it: its check or job is gone.
+    """The end of what nobody would ever see recover, when it is time to remind of it: its check, step or job is gone.
 
     A day passes first, so that a suite which cannot be read for an hour ends nothing.
 
@@ -78,12 +78,15 @@ def undeclared(database: Database, repository: dg.RepositoryDefinition | None, n
     due = due_for_reminder(database, now) if repository else {}
     if not due or not repository:
         return []
+    jobs = repository.get_all_jobs()
     known = {_cause(key) for key in repository.asset_graph.asset_check_keys}
-    known |= {f"job {name}" for name in repository.job_names}
+    known |= {f"job {job.name}" for job in jobs}
+    known |= {f"step {handle}" for job in jobs for handle in job.graph.iterate_node_handles()}
     return [
         Finding(cause, now, False, {"what": details.get("what", cause), "said": "no longer declared"})
         for cause, details in due.items()
-        if cause.startswith(("check ", "job ")) and cause not in known
+        # A step that is made at run time has its own name in brackets behind that of its place.
+        if cause.startswith(("check ", "job ", "step ")) and cause.partition("[")[0] not in known
     ]
 
 

@@ -15,7 +15,7 @@ import dagster as dg
 from prodtest_assets.alerts.channels import Channel, channels
 from prodtest_assets.alerts.delivery import Delivery, deliver
 from prodtest_assets.alerts.message import compose
-from prodtest_assets.alerts.outage import Outage, close, tell
+from prodtest_assets.alerts.outage import Outage, close, last_outage, tell
 from prodtest_assets.defs.alert_cursors import (
     Cursor,
     evaluations_since,
@@ -119,7 +119,8 @@ def _tick(
         if leads:
             # Told from the second failing tick on: one connection that failed wakes nobody, and by then the cursor
             # holds since when, so that whoever tells it again tells it under the same id.
-            outage = tell(outage, tick.target, ways, tick.now) if outage else Outage.begun(str(error), tick.now)
+            begun = Outage.begun(str(error), tick.now, cursor.last_outage)
+            outage = tell(outage, tick.target, ways, tick.now) if outage else begun
         return _ended(replace(cursor, outage=outage), f"nothing can be recorded, and nothing is lost: {error}")
 
 
@@ -128,6 +129,8 @@ def _record_and_send(tick: _Tick, read: _Read, writing: Writing, cursor: Cursor)
     if cursor.outage:
         close(cursor.outage, database, permit, tick.target, tick.channels, tick.now, clock=tick.clock)
         cursor = replace(cursor, outage=None)
+    if tick.leads:
+        cursor = replace(cursor, last_outage=last_outage(database))
     runs, cursor, only_what_stands = read(tick, cursor)
     batches = _batches(tick, database, runs, only_what_stands=only_what_stands)
     news: Counter[str] = Counter()

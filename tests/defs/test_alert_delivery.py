@@ -49,6 +49,26 @@ def test_a_check_that_is_no_longer_declared_is_over_when_it_would_be_told_again(
     assert "no longer declared" in web.received[1]["message"]
 
 
+def test_a_step_that_has_another_name_now_is_over_when_it_would_be_told_again(
+    postgres_instance: dg.DagsterInstance, deployment: Deployment, web: WebReceiver
+) -> None:
+    @dg.asset
+    def renamed() -> None: ...
+
+    deployment.crashing = {"upstream"}
+    daemon = Daemon(postgres_instance, deployment.definitions("kept_back"))
+    deployment.run("kept_back")
+    daemon.tick("runs")
+    daemon.tick()
+    daemon.tick(later=25 * HOUR)
+    daemon.definitions = dg.Definitions(assets=[renamed])
+    daemon.tick(later=50 * HOUR)
+
+    step = "step upstream of watch"
+    assert told(web) == [f"{step} fails", f"{step} still fails", f"{step} has recovered"]
+    assert "no longer declared" in web.received[2]["message"]
+
+
 def test_a_message_that_a_channel_refuses_keeps_no_other_back_and_comes_briefly(
     deployment: Deployment, daemon: Daemon, web: WebReceiver
 ) -> None:
@@ -185,6 +205,26 @@ def test_two_daemons_and_one_killed_while_it_tells_repeat_an_outage_under_the_sa
 
     assert told(web) == ["the booking database fails"] * 3 + ["the booking database has recovered"]
     assert len({document["message"].rpartition("message id: ")[2] for document in web.received[:3]}) == 1
+
+
+def test_daemons_that_share_nothing_but_the_database_tell_each_of_its_outages_under_one_id(
+    postgres_instance: dg.DagsterInstance,
+    sqlite_instance: dg.DagsterInstance,
+    web: WebReceiver,
+    world: BookingWorld,
+    settings_of: SetSettings,
+) -> None:
+    daemons = (Daemon(postgres_instance), Daemon(sqlite_instance))
+    away = "postgresql://tester@127.0.0.1:1/booking_test"
+    for url in (world.url, away, away, world.url, world.url, away, away, world.url):
+        settings_of(PRODUCTION_DB_URL=url)
+        for daemon in daemons:
+            daemon.tick()
+
+    fails, recovered = "the booking database fails", "the booking database has recovered"
+    assert told(web) == [fails, fails, recovered] * 2
+    ids = [document["message"].rpartition("message id: ")[2] for document in web.received]
+    assert ids[0] == ids[1] != ids[3] == ids[4]
 
 
 def test_where_writing_is_not_allowed_that_is_told_instead(

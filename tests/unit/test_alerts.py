@@ -150,8 +150,8 @@ def test_an_outage_is_told_once_to_each_channel_and_again_each_day() -> None:
 
 
 def test_a_cursor_survives_being_written() -> None:
-    outage = tell(Outage.begun("away", NOON), "db", [Wall()], NOON)
-    for cursor in (Cursor(), Cursor(17, NOON, {"run-1": NOON}, outage)):
+    outage = tell(Outage.begun("away", NOON, NOON - DAY), "db", [Wall()], NOON)
+    for cursor in (Cursor(), Cursor(17, NOON, {"run-1": NOON}, outage, NOON - DAY)):
         assert Cursor.read(cursor.written()) == cursor
     assert Cursor.read(None) == Cursor()
 

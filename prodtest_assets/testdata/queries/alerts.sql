@@ -12,3 +12,7 @@ SELECT count(DISTINCT m.id)::int AS count
 FROM prodtest.alert_message m JOIN prodtest.alert_delivery d ON d.message_id = m.id
 WHERE m.sent_at IS NULL AND m.recorded_at BETWEEN clock_timestamp() - interval '7 days' AND clock_timestamp() - interval '30 minutes'
   AND d.delivered_at IS NULL AND d.problem IS NOT NULL AND d.next_try_at > clock_timestamp() - interval '30 minutes'
+
+-- name: cause_judged_at
+-- When the ledger last learned anything about one cause.
+SELECT judged_at FROM prodtest.alert_cause WHERE cause = %(cause)s
