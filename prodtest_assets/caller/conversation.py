@@ -215,7 +215,7 @@ class Conversation:
         return Next(resolve(answer.url, gather.action), gather.method, does.fields, does.twice)
 
     def _at_a_loss(self, gather: twiml.Gather) -> str:
-        line = suggestion(self._hearing.prompt, speech=gather.speech)
+        line = suggestion(self._hearing.prompt, speech=gather.speech, name=self._speaker.understanding.facts.name)
         return f"the caller does not know what to answer to: {self._quoted()}; a call script would: {line}"
 
     def _tell_partly(self, gather: twiml.Gather, answer: Answer, does: Said) -> None:

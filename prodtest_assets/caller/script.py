@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from prodtest_assets.caller.figures import DAY_NAMES, MONTH_NAMES
 from prodtest_assets.caller.persona import WORKDAYS_AHEAD
 from prodtest_assets.caller.questions import Kind, sentences
 from prodtest_assets.caller.twiml import Method
@@ -35,6 +36,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 """What `answer = "..."` may name: the kinds of question the built-in understanding answers."""
 
 _LONGEST_SUGGESTION = 60
+_PUNCTUATION = " .,;:!?\"'\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+_OF_ONE_CALL = re.compile(rf"\b(?:\d[\d:.,/-]*(?:st|nd|rd|th)?(?:\s?[ap]\.?m\b)?|{DAY_NAMES}|{MONTH_NAMES})\b")
+_GAPS = re.compile(r"\W*\.\.(?:\W*\.\.)*\W*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +166,30 @@ def compile_words(when: str) -> re.Pattern[str]:
     return re.compile(".*".join(rf"(?<!\w){re.escape(part)}(?!\w)" for part in parts if part))
 
 
-def suggestion(prompt: str, *, speech: bool) -> str:
-    """The line of a script's `[answers]` that would handle a prompt.
+def suggestion(prompt: str, *, speech: bool, name: str = "") -> str:
+    """The line of a script's `[answers]` that would handle a prompt, also when somebody else hears it on another day.
 
     Args:
         prompt: what the caller could not answer.
         speech: words are taken; otherwise keys.
+        name: the caller's name, which the next caller does not bear.
     """
-    asked = (sentences(prompt) or (plain(prompt),))[-1].strip(" .,;:!?")
-    words = asked if len(asked) <= _LONGEST_SUGGESTION else asked[:_LONGEST_SUGGESTION].rsplit(" ", 1)[0]
+    heard = plain(prompt)
+    shapes = (_lasting(text, name) for text in (*sentences(prompt)[-1:], heard))
+    words = next((shape for shape in shapes if _finds(shape, heard)), heard.strip(_PUNCTUATION))
     answer = '"..."' if speech else '{ press = "..." }'
-    return f"{json.dumps(words.strip(' .,;:!?'), ensure_ascii=False)} = {answer}"
+    return f"{json.dumps(words, ensure_ascii=False)} = {answer}"
+
+
+def _lasting(text: str, name: str) -> str:
+    """The beginning of a sentence, with `..` for names, days and numbers."""
+    for word in name.lower().split():
+        text = re.sub(rf"\b{re.escape(word)}\b", "..", text)
+    text = _GAPS.sub(" .. ", _OF_ONE_CALL.sub("..", text)).strip(_PUNCTUATION)
+    if len(text) > _LONGEST_SUGGESTION:
+        text = text[:_LONGEST_SUGGESTION].rsplit(" ", 1)[0].strip(_PUNCTUATION)
+    return text
+
+
+def _finds(words: str, heard: str) -> bool:
+    return re.search(r"\w", words) is not None and compile_words(words).search(heard) is not None
