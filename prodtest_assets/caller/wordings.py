@@ -249,7 +249,7 @@ ANSWER_YES = wordings(r"""
     did you say|did i (hear|get|understand|catch|spell|have)|have i (got|understood|spelled)|do i have
     (to|you) book|(like|want|need|about|make|this) an? (new )?(appointment|booking)
     help you book|find you a|(shall|should|can) we (start|begin)
-    new (patient|customer|client|caller)|first (time|visit)|calling (from|to (book|schedule|make))
+    new (patient|customer|client|caller)|first (time|visit)|(calling|ringing|phoning) (from|to (book|schedule|make))
     best number|reach you (at|on)|be all
     is (that|this) (all|everything)$
     is (that|it|this)$

@@ -41,8 +41,8 @@ BOOKS = wordings(r"""
 ENGLISH = wordings(r"^(in )?english$")
 CHANGES = wordings(r"""
     no|none|neither|not|isn't|chang\w+|another|different|other (time|day|date)s?
-    (choose|pick|try|say|start) again|re-?enter|start over|wrong|incorrect
-    otherwise|(next|more|other) (opening|one|times?|slots?|options?|available)|new (one|time|day)
+    (choose|enter|pick|try|say|start) (it )?again|re-?enter|start over|wrong|incorrect
+    otherwise|(next|more|other|later) (opening|one|times?|dates?|days?|slots?|options?|available)|new (one|time|day)
 """)
 """Menu entries by which a caller takes back what they said."""
 DECLINES = wordings(r"no|not|isn't|decline|reject|refuse|hang up|end|finish\w*|exit|goodbye|nothing|done|skip")
