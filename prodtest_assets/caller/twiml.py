@@ -27,6 +27,8 @@ _MOST_WARNINGS = 20
 Method = Literal["GET", "POST"]
 
 _PASSED_OVER = frozenset({"Start", "Stop", "Sms", "Message"})
+_PAUSING = frozenset({"break", "p", "s"})
+"""Speech markup that keeps words and sentences apart."""
 _NOT_FOLLOWED = frozenset(
     {"Connect", "Enqueue", "Leave", "Pay", "Prompt", "Queue", "Refer", "Conference", "Echo", "Assistant"}
 )
@@ -230,12 +232,19 @@ def _text(element: Element) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
+def _spoken(element: Element) -> str:
+    """What is heard of speech markup. https://www.twilio.com/docs/voice/twiml/say/text-speech#ssml"""
+    inside = "".join(f"{_spoken(child)}{child.tail or ''}" for child in element)
+    said = element.get("alias", "") if element.tag == "sub" else f"{element.text or ''}{inside}"
+    return f" {said} " if element.tag in _PAUSING else said
+
+
 def _shortened(tag: str) -> str:
     return tag if len(tag) <= 40 else tag[:40] + "..."
 
 
 _READERS: dict[str, Callable[[Element], Verb]] = {
-    "Say": lambda element: Say(_text(element)),
+    "Say": lambda element: Say(" ".join(_spoken(element).split())),
     "Play": lambda element: Play(_text(element)),
     "Pause": lambda element: Pause(_number(element.get("length", "1"), 1)),
     "Gather": _gather,

@@ -83,6 +83,19 @@ def test_a_gather_keeps_what_it_says_about_its_answer() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("markup", "heard"),
+    [
+        ("Thank you.<break strength='weak'/>What is your name?", "Thank you. What is your name?"),
+        ("<p>Press 1 to book.</p><p>Press 2 to cancel.</p>", "Press 1 to book. Press 2 to cancel."),
+        ("<s>Hello.</s><s>Who is calling?</s>", "Hello. Who is calling?"),
+        ("On <sub alias='Monday'>Mon</sub>, <emphasis>Jane</emphasis>?", "On Monday, Jane?"),
+    ],
+)
+def test_speech_markup_is_heard_as_it_is_spoken(markup: str, heard: str) -> None:
+    assert parse(response(f"<Say>{markup}</Say>")).verbs == (twiml.Say(heard),)
+
+
 def test_speech_markup_inside_say_is_read_as_its_words() -> None:
     verbs = parse(response("<Say>Your code is <say-as interpret-as='digits'>12</say-as><break/> thanks</Say>")).verbs
 
