@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
+from prodtest_assets.booking_flow import run_again
 from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.testdata.alert_ledger import Finding, due_for_reminder
 from prodtest_assets.testdata.connection import Database
@@ -223,7 +224,7 @@ def _name(key: dg.AssetCheckKey) -> str:
 
 def _command(key: dg.AssetCheckKey) -> str:
     if key.asset_key == asset_key("booking_flow_results"):
-        return f"prodtest run -k {key.name}"
+        return run_again(key.name)
     return _COMMANDS.get(key.name, "prodtest verify")
 
 

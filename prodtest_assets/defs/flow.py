@@ -11,7 +11,7 @@ from uuid import UUID
 
 import dagster as dg
 
-from prodtest_assets.booking_flow import SuiteTest, suite_folder
+from prodtest_assets.booking_flow import SuiteTest, run_again, suite_folder
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook
@@ -131,7 +131,7 @@ def _check_result(verdict: Verdict, mask: "_Mask", said: dict[str, Any]) -> dg.A
     metadata: dict[str, Any] = {"outcome": verdict.outcome.value, "seconds": round(verdict.seconds, 2)}
     if verdict.outcome is not Outcome.PASSED:
         metadata["reason"] = mask(verdict.reason)
-        metadata |= repair(f"prodtest run -k {verdict.check_name}", _SECTION)
+        metadata |= repair(run_again(verdict.check_name), _SECTION)
     if verdict.outcome is Outcome.SKIPPED:
         metadata |= NOT_MEASURED
     tracebacks = [case.traceback for case in verdict.cases if case.traceback]
@@ -190,7 +190,7 @@ def _picture(outcomes: list[Verdict]) -> dg.MarkdownMetadataValue:
 def _advice(outcomes: list[Verdict]) -> list[str]:
     """The command that runs each test again that did not pass; the first of them, if they are many."""
     red = [verdict.check_name for verdict in outcomes if verdict.outcome in (Outcome.FAILED, Outcome.DID_NOT_RUN)]
-    return [f"look at the check `{name}`; `prodtest run -k {name}` runs it again" for name in red[:_SHOWN]]
+    return [f"look at the check `{name}`; `{run_again(name)}` runs it again" for name in red[:_SHOWN]]
 
 
 class _Mask:

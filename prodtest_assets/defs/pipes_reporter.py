@@ -46,7 +46,8 @@ class _Reporter:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             lines = str(report.longrepr).strip().splitlines()
-            self._send({"kind": "problem", "message": f"{report.nodeid}: {lines[-1].strip() if lines else 'broken'}"})
+            reason = lines[-1].removeprefix("E ").strip() if lines else "broken"
+            self._send({"kind": "problem", "message": f"{report.nodeid}: {reason}"})
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -1,5 +1,6 @@
 """A suite is read without being imported, run in a process of its own, and stopped by its pid."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from prodtest_assets.booking_flow import SuiteTest, start_suite, stop_suite, suite_folder, suite_tests
+from prodtest_assets.booking_flow import SuiteTest, run_again, start_suite, stop_suite, suite_folder, suite_tests
 from prodtest_assets.errors import ConfigurationError
 
 _SECONDS = 20.0
@@ -75,6 +76,86 @@ def test_tests_that_share_a_name_are_told_apart_by_class_and_file(tmp_path: Path
     names = [test.check_name for test in suite_tests(tmp_path)]
 
     assert names == ["test_a__test_same", "TestOne__test_x", "TestTwo__test_x", "test_b__test_same"]
+
+
+def test_what_pytest_runs_is_what_is_found(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        calls_test="""
+            from unittest import TestCase
+
+            import pytest
+
+            def test_twice(): ...
+            def test_twice(): ...
+
+            @pytest.fixture
+            def testament(): ...
+
+            class Answers(TestCase):
+                def test_old_style(self): ...
+
+            class Shared:
+                def test_inherited(self): ...
+
+            class TestBooking(Shared):
+                def test_own(self): ...
+
+            class TestHelper:
+                __test__ = False
+                def test_not_meant(self): ...
+
+            class TestMade:
+                def __init__(self): ...
+                def test_not_made(self): ...
+        """,
+    )
+    for folder in (".venv", "build", "environment"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, test_of_others="def test_somebody_elses(): ...")
+    (tmp_path / "environment" / "pyvenv.cfg").touch()
+
+    collected = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-W", "ignore", "-p", "no:cacheprovider", tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    ).stdout
+    assert {test.node_id for test in suite_tests(tmp_path)} == {line for line in collected.splitlines() if "::" in line}
+
+
+def test_no_names_of_files_and_functions_keep_the_definitions_from_loading(tmp_path: Path) -> None:
+    for folder in ("our-tests", "our tests"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, test_calls="def test_it(): ...")
+    write(tmp_path, test_calls="def test_it(): ...\ndef test_größe(): ...")
+
+    assert [(test.check_name, test.node_id) for test in suite_tests(tmp_path)] == [
+        ("our__tests__test_calls__test_it", "our tests/test_calls.py::test_it"),
+        ("test_calls__test_it", "test_calls.py::test_it"),
+        ("test_gr__e", "test_calls.py::test_größe"),
+    ]
+
+
+def test_the_test_of_a_check_can_be_run_again_by_the_command_it_gives(tmp_path: Path) -> None:
+    (tmp_path / "our-tests").mkdir()
+    source = "def test_it(): ...\nclass TestIt:\n    def test_it(self): ..."
+    write(tmp_path / "our-tests", test_calls=source)
+    write(tmp_path, test_answers=source)
+    commands = {test.node_id: run_again(test.check_name) for test in suite_tests(tmp_path)}
+    assert commands["our-tests/test_calls.py::TestIt::test_it"] == (
+        "prodtest run -k 'our and tests and test_calls and TestIt and test_it'"
+    )
+    for node_id, command in commands.items():
+        selected = subprocess.run(
+            [sys.executable, "-m", "pytest", "--collect-only", "-q", "-k", shlex.split(command)[-1], tmp_path],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            check=True,
+        ).stdout
+        assert node_id in selected.splitlines()
 
 
 def test_a_suite_may_be_one_file(tmp_path: Path) -> None:
