@@ -15,7 +15,12 @@ STANDING = frozenset({"booked", "confirmed", "scheduled"})
 
 _NUMBER = re.compile(r"\+?\(?[0-9][0-9 ().-]{5,}[0-9]")
 
+_LONGEST_CODE = 3
+"""Digits of a country code."""
 _WINTER, _SUMMER = 1, 7
+_ZONES = (timedelta(hours=-12), timedelta(hours=14))
+"""How far clocks are from UTC."""
+_QUARTER = timedelta(minutes=15)
 _WEEKS = frozenset(timedelta(weeks=weeks) for weeks in range(-8, 9))
 
 RECENT = timedelta(minutes=5)
@@ -71,11 +76,9 @@ def compared(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Compared,
         stored: what the ledger has proven to be its row.
         zone: in which times are shown; instants are compared.
     """
-    # Spelled in another way it is the same number; the country code of North America may be left out.
-    has_number = digits(stored.mobile) == digits(call.number)
     has_start = stored.starts_at.tzinfo is not None and stored.starts_at == call.requested_start
     fields = [
-        _who("number", masked_number, call.number, stored.mobile, equal=has_number),
+        _who("number", masked_number, call.number, stored.mobile, equal=_is_number(call.number, stored.mobile)),
         Compared(
             "start",
             _shown(call.requested_start, zone),
@@ -107,6 +110,18 @@ def differences(call: Call, stored: StoredBooking, zone: tzinfo) -> tuple[Differ
     return (*said, *_mark(stored), *_created(stored, zone))
 
 
+def _is_number(said: str, stored: str) -> bool:
+    """Whether they are one number in two spellings.
+
+    In North America the country code may be left out, elsewhere 0 may stand for it.
+    """
+    said, stored = digits(said), digits(stored)
+    if not stored.startswith("0"):
+        return stored == said
+    code = len(said) - len(stored.lstrip("0"))
+    return said.endswith(stored.lstrip("0")) and (not code if stored.startswith("00") else 0 < code <= _LONGEST_CODE)
+
+
 def _who(field: str, masked: Callable[[str], str], said: str, stored: str, *, equal: bool) -> Compared:
     said, stored = masked(said), masked(stored)
     return Compared(field, said, stored if equal or stored != said else f"{stored} (differs where it is masked)", equal)
@@ -123,6 +138,8 @@ def _likely_cause(call: Call, stored: StoredBooking, zone: tzinfo) -> str:
         return " (as if the clocks had not changed)"
     if shift and stored.starts_at.astimezone(zone).replace(tzinfo=None) - said.replace(tzinfo=None) in _WEEKS:
         return " (another week; where only the weekday is asked, a call script says [caller] workdays_ahead = 4)"
+    if not own and not others and shift % _QUARTER == timedelta() and _ZONES[0] <= -shift <= _ZONES[1]:
+        return " (as if in another time zone; if the application is in one, PRODTEST_TIME_ZONE names it)"
     return " (as if it had been said in UTC)" if shift == own else ""
 
 

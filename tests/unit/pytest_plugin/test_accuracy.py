@@ -67,6 +67,30 @@ def test_what_means_the_same_does_not_differ(same: dict[str, Any]) -> None:
     assert differences(CALL, replace(STORED, **same), BERLIN) == ()
 
 
+@pytest.mark.parametrize("spelling", ["020 7946 0123", "(0)20 7946 0123", "0044 20 7946 0123", "442079460123"])
+def test_a_number_from_abroad_may_be_stored_in_any_spelling(spelling: str) -> None:
+    call = replace(CALL, number="+442079460123")
+
+    assert differences(call, replace(STORED, mobile=spelling), BERLIN) == ()
+
+
+@pytest.mark.parametrize("wrong", ["020 7946 0124", "0033 20 7946 0123", "00 20 7946 0123", "0123", "07946 0123"])
+def test_another_number_from_abroad_is_none_of_its_spellings(wrong: str) -> None:
+    call = replace(CALL, number="+442079460123")
+
+    assert [difference.field for difference in differences(call, replace(STORED, mobile=wrong), BERLIN)] == ["number"]
+
+
+def test_a_time_in_a_zone_that_nobody_named_leads_to_the_setting() -> None:
+    call = replace(CALL, requested_start=START.replace(tzinfo=UTC))
+    (found,) = differences(call, replace(STORED, starts_at=START.replace(tzinfo=ZoneInfo("America/New_York"))), UTC)
+
+    assert found.stored == (
+        "2030-06-03 20:00:00+00:00"
+        " (as if in another time zone; if the application is in one, PRODTEST_TIME_ZONE names it)"
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "shown"),
     [
