@@ -26,6 +26,7 @@ _CHECKOUT_SUITE = _PACKAGE.parent / "tests" / "production"
 _SHIPPED_SUITE = _PACKAGE / "suites"
 # https://docs.pytest.org/en/stable/reference/exit-codes.html
 _PYTEST_INTERRUPTED = 2
+PYTEST_WRONG_USAGE = 4
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 # https://docs.pytest.org/en/stable/reference/reference.html#confval-norecursedirs
 _NO_SUITES = re.compile(r"\..*|.*\.egg|_darcs|build|CVS|dist|node_modules|venv|\{arch\}")

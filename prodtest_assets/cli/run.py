@@ -1,13 +1,14 @@
 """`prodtest run`: the booking-flow suite against the configured deployment, without Dagster."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from prodtest_assets.cli import options
 from prodtest_assets.cli.access import settings_for
 from prodtest_assets.cli.interruption import orderly_end
-from prodtest_assets.cli.output import say, show, show_json
+from prodtest_assets.cli.output import counted, say, show, show_json
 from prodtest_assets.cli.preflight.checks import application_line, examine
 from prodtest_assets.cli.preflight.command import print_lines
 from prodtest_assets.cli.preflight.lines import Level, Line
@@ -15,6 +16,9 @@ from prodtest_assets.cli.run_report import document, exit_code, print_baseline, 
 from prodtest_assets.cli.run_session import RunSession
 from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from prodtest_assets.suite_selection import Selection
 
 
 @click.command()
@@ -75,20 +79,32 @@ def _require_an_application(settings: Settings, *, asks: bool) -> None:
 
 
 def _describe(settings: Settings, lines: list[Line], expression: str | None, *, as_json: bool) -> None:
-    from prodtest_assets.booking_flow import suite_folder, suite_tests
-
-    tests = suite_tests(suite_folder(settings.suite))
+    selection = _selection(settings, expression)
     if as_json:
         checks = [{"name": line.name, "level": line.level.value, "message": line.text} for line in lines]
-        names = [test.node_id for test in tests]
-        show_json({"dry_run": True, "preflight": checks, "tests": names, "expression": expression})
+        tests = {"tests": selection.node_ids, "problems": selection.problems, "expression": expression}
+        show_json({"dry_run": True, "preflight": checks} | tests)
     else:
         if lines:
             print_lines(lines)
-        show(f"would run {f'what matches -k {expression!r} among these ' if expression else ''}{len(tests)} tests:")
-        for test in tests:
-            show(f"  {test.node_id}")
+        matching = f" that -k {expression!r} selects" if expression else ""
+        show(f"would run {counted(len(selection.node_ids), 'test')}{matching}{':' if selection.node_ids else ''}")
+        for node_id in selection.node_ids:
+            show(f"  {node_id}")
+        for problem in selection.problems:
+            show(f"pytest cannot load {problem}")
     _end_unless_answered(lines)
+
+
+def _selection(settings: Settings, expression: str | None) -> "Selection":
+    """What would run. Without an expression the suite is not loaded, only read."""
+    from prodtest_assets.booking_flow import suite_folder, suite_tests
+    from prodtest_assets.suite_selection import Selection, select_tests
+
+    suite = suite_folder(settings.suite)
+    if expression:
+        return select_tests(suite, expression)
+    return Selection(tuple(test.node_id for test in suite_tests(suite)), ())
 
 
 def _end_unless_answered(lines: list[Line]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TextIO
 from uuid import UUID, uuid4
 
-from prodtest_assets.booking_flow import start_suite, stop_suite, suite_folder
+from prodtest_assets.booking_flow import PYTEST_WRONG_USAGE, start_suite, stop_suite, suite_folder
 from prodtest_assets.calendar_events import EventRemoval, remove_events
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, retention, write_rules
 from prodtest_assets.cli.interruption import tidying_up
@@ -26,7 +26,6 @@ from prodtest_assets.testdata.runs import cases_of
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 
 _PATIENCE_SECONDS = 10.0
-_PYTEST_WRONG_USAGE = 4
 _TIDYING_UP = "cleaning up behind the run; once more ends that, and what is left then goes with the next cleanup"
 
 
@@ -115,7 +114,7 @@ class RunSession:
         interruption = _interruption_of(process)
         with tidying_up(_TIDYING_UP):
             code = stop_suite(process, _PATIENCE_SECONDS)
-            if code == _PYTEST_WRONG_USAGE and not interruption:
+            if code == PYTEST_WRONG_USAGE and not interruption:
                 raise ConfigurationError("pytest does not understand what it was asked to run: see its message above")
             with booking_database(settings) as database:
                 return self._conclude(database, permit, before, interruption)

@@ -15,6 +15,7 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 
 from prodtest_assets.pytest_plugin.endings import reason_of
 from prodtest_assets.pytest_plugin.fixtures import CALL_PROPERTY
+from prodtest_assets.pytest_plugin.selection import node_id_of, problem_of
 
 # The reader on the other side takes a line to be whole, so a line must fit into one write.
 _LONGEST_LINE = 7_000
@@ -45,9 +46,7 @@ class _Reporter:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            lines = str(report.longrepr).strip().splitlines()
-            reason = lines[-1].removeprefix("E ").strip() if lines else "broken"
-            self._send({"kind": "problem", "message": f"{report.nodeid}: {reason}"})
+            self._send({"kind": "problem", "message": problem_of(report)})
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -71,14 +70,8 @@ class _Reporter:
         self._pipes.close()
 
     def _check_of(self, item: pytest.Item) -> str | None:
-        """The check of an item: by its file, classes and function, without its parameters."""
-        classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
-        function = getattr(item, "originalname", None) or item.name
-        try:
-            file = item.path.relative_to(self._root).as_posix()
-        except ValueError:
-            return None
-        return self._checks.get("::".join((file, *classes, function)))
+        """The check of an item, whatever its parameters."""
+        return self._checks.get(node_id_of(item, self._root) or "")
 
     def _traceback(self, found: pytest.ExceptionInfo[BaseException]) -> str:
         """The frames within the suite, one line each: a place and the statement there."""

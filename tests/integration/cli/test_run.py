@@ -1,5 +1,6 @@
 """`prodtest run` against the reference application, and against applications that are none."""
 
+import re
 import signal
 import subprocess
 import time
@@ -169,7 +170,53 @@ def test_a_dry_run_describes_whatever_it_finds(sandbox_url: str, finding: str) -
     result = prodtest("run", "--dry-run", "-k", "quick", PRODUCTION_DB_URL=sandbox_url)
     assert (result.code, result.err) == (0, "")
     assert "not ready: " in result.out
-    assert "would run what matches -k 'quick' among these " in result.out
+    assert re.search(r"would run \d+ tests? that -k 'quick' selects:", result.out)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("accuracy or TestMenus and keypad", ["TestMenus::test_keypad", "test_accuracy"]),
+        ("deep and not accuracy", ["TestMenus::test_keypad"]),
+        ("zero", ["TestMenus::test_keypad"]),
+        ("nothing_like_it", []),
+    ],
+)
+def test_a_dry_run_lists_the_tests_that_an_expression_selects(
+    tmp_path: Path, sandbox_url: str, expression: str, expected: list[str]
+) -> None:
+    (tmp_path / "test_line.py").write_text(
+        "import pytest\n"
+        "class TestMenus:\n"
+        "    @pytest.mark.deep\n"
+        "    @pytest.mark.parametrize('digit', ['zero', 'one'])\n"
+        "    def test_keypad(self, digit): raise SystemExit('it ran')\n"
+        "def test_accuracy(caller): caller.book()\n"
+        "def test_other(): pass\n"
+    )
+    given = {"PRODUCTION_DB_URL": sandbox_url, "PRODTEST_SUITE": str(tmp_path)}
+    shown = prodtest("run", "--dry-run", "-k", expression, **given)
+    assert (shown.code, shown.err) == (0, "")
+    found = prodtest("run", "--dry-run", "--skip-checks", "--json", "-k", expression, **given).json()
+    assert found["tests"] == [f"test_line.py::{name}" for name in expected]
+    assert [line.strip() for line in shown.out.splitlines() if "::" in line] == found["tests"]
+    assert f"would run {len(expected)} test" in shown.out
+
+
+def test_an_expression_that_pytest_does_not_understand_is_wrong_usage_in_a_dry_run_too(sandbox_url: str) -> None:
+    result = prodtest("run", "--dry-run", "--skip-checks", "-k", "((", PRODUCTION_DB_URL=sandbox_url)
+    assert (result.code, result.out) == (2, "")
+    assert "'-k'" in result.complaint
+
+
+def test_a_dry_run_names_the_files_of_a_suite_that_cannot_be_loaded(tmp_path: Path, sandbox_url: str) -> None:
+    (tmp_path / "test_broken.py").write_text("import a_module_that_is_not_there\ndef test_one(): pass\n")
+    (tmp_path / "test_fine.py").write_text("def test_one(): pass\n")
+    given = {"PRODUCTION_DB_URL": sandbox_url, "PRODTEST_SUITE": str(tmp_path)}
+    result = prodtest("run", "--dry-run", "--skip-checks", "-k", "one", **given)
+    assert (result.code, result.err) == (0, "")
+    assert "  test_fine.py::test_one\n" in result.out
+    assert "/test_broken.py: ModuleNotFoundError: No module named" in result.out
 
 
 def test_a_dry_run_that_cannot_look_is_no_success() -> None:
