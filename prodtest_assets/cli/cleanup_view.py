@@ -76,7 +76,7 @@ def show_plan(
     if why_not_stored:
         show(f"  the plan is not stored: {why_not_stored}")
     elif plan.total:
-        show(f"  do it: prodtest cleanup --no-dry-run --plan {plan.id}")
+        show(f"  do: prodtest cleanup --plan {plan.id} --no-dry-run")
 
 
 def _show_effects(plan: CleanupPlan) -> None:

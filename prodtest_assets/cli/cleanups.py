@@ -39,7 +39,8 @@ def _print(found: list[dict[str, Any]], database: str) -> None:
         show(f"  {entry['id']}  {instant(entry['started_at'])}")
         ended = entry["stop_reason"] or "still at work, or killed"
         show(f"    scope {entry['scope']}, ended: {ended}, removed {per_table(entry['deleted'])}")
-        show(f"    in the archive: {per_table(entry['archived'])}; {_expiry(entry)}")
+        show(f"    in the archive: {per_table(entry['archived'])}")
+        show(f"    {_expiry(entry)}")
     show(f"  bring back: prodtest undo {found[0]['id']} --dry-run")
 
 

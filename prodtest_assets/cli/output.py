@@ -5,11 +5,14 @@ import os
 import select
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
 from prodtest_assets.reports.words import instant as instant
+
+_READABLE = 20
 
 
 def show(text: str = "") -> bool:
@@ -70,19 +73,8 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def indented(text: str, indent: int) -> str:
-    """`text` broken into lines that fit the terminal, or 80 columns where there is none.
-
-    Args:
-        text: one line of any length.
-        indent: spaces before each line.
-    """
-    margin = " " * indent
-    return click.wrap_text(text, shutil.get_terminal_size().columns, margin, margin)
-
-
 def show_table(rows: Iterable[Sequence[str]], *, indent: int = 2, gap: int = 2) -> None:
-    """Print rows in columns; the last column may be of any length.
+    """Print rows in columns; the last column may be of any length, and is broken into lines that fit the terminal.
 
     Args:
         rows: all of the same length.
@@ -90,10 +82,29 @@ def show_table(rows: Iterable[Sequence[str]], *, indent: int = 2, gap: int = 2) 
         gap: spaces between columns.
     """
     cells = [list(row) for row in rows]
-    widths = [max(len(click.unstyle(text)) for text in column) for column in zip(*cells, strict=True)]
-    for row in cells:
+    if not cells:
+        return
+    *widths, _ = [max(len(click.unstyle(text)) for text in column) for column in zip(*cells, strict=True)]
+    before = indent + sum(widths) + gap * len(widths)
+    for *row, last in cells:
         padded = [text + " " * (width - len(click.unstyle(text))) for text, width in zip(row, widths, strict=True)]
-        show(f"{' ' * indent}{(' ' * gap).join(padded)}".rstrip())
+        first, *more = broken(last, before)
+        show(f"{' ' * indent}{(' ' * gap).join([*padded, first])}".rstrip())
+        for text in more:
+            show(f"{' ' * before}{text}")
+
+
+def broken(text: str, indent: int) -> list[str]:
+    """One line or several, as the terminal has room; a pipe has room for everything.
+
+    Args:
+        text: without colours.
+        indent: how many columns stand before each line.
+    """
+    if not sys.stdout.isatty():
+        return [text]
+    room = max(shutil.get_terminal_size().columns - indent, _READABLE)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def mark(passed: bool | None) -> str:

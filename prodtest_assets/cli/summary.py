@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from prodtest_assets.cli import options
-from prodtest_assets.cli.output import counted, indented, instant, mark, show, show_json, show_table
+from prodtest_assets.cli.output import broken, counted, instant, mark, show, show_json, show_table
 from prodtest_assets.reports.words import staleness
 from prodtest_assets.testdata.models import FUTURE_BUCKET, Snapshot
 from prodtest_assets.testdata.report_models import CaseFacts, RunFacts
@@ -79,14 +79,15 @@ def _print_run(run: RunFacts | None, limit: int) -> None:
         show("Latest run: none")
         return
     counts = f"{run.passed:,} passed, {run.failed:,} failed, {run.skipped:,} skipped"
-    show(f"Latest run: {run.outcome} ({counts}), {instant(run.started_at)}")
-    show(f"  {run.target}")
+    show(f"Latest run: {run.outcome} ({counts})")
+    show(f"  {instant(run.started_at)}, {run.target}")
     _print_tests([case for case in run.tests if case.outcome != "passed"], limit)
 
 
 def _print_tests(cases: Sequence[CaseFacts], limit: int) -> None:
     for case in cases[:limit]:
         show(f"  {mark(False if case.outcome == 'failed' else None)} {case.test}")
-        show(indented(case.reason, 4))
+        for line in broken(case.reason, 4):
+            show(f"    {line}")
     if left_out := len(cases[limit:]):
         show(f"  and {left_out:,} more that did not pass: --limit {len(cases)} shows them")

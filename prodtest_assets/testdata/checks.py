@@ -51,7 +51,7 @@ def checks_of(snapshot: Snapshot) -> tuple[Check, ...]:
         Check(
             "alerts_are_delivered",
             snapshot.undelivered_alerts,
-            "messages that a channel has not taken for half an hour",
+            "messages that a channel has not taken",
             "look at the ticks of asset_check_alert_sensor: they name the channel",
             cleanup_helps=False,
         ),

@@ -1,17 +1,10 @@
 """`prodtest preflight`: everything a run needs, looked at before it starts. It writes nothing."""
 
-import shutil
-import sys
-import textwrap
-
 import click
 
 from prodtest_assets.cli import options
-from prodtest_assets.cli.output import mark, say, show, show_json
+from prodtest_assets.cli.output import mark, say, show, show_json, show_table
 from prodtest_assets.cli.preflight.lines import Level, Line
-
-_READABLE = 20
-_UNLIMITED = 10_000
 
 
 @click.command()
@@ -40,17 +33,7 @@ def preflight(db_url: str | None, allow_database: str | None, as_json: bool) -> 
 def print_lines(lines: list[Line]) -> None:
     """Print a checklist, each line with its mark and, where something is to be done, what."""
     signs = {Level.PASS: True, Level.WARN: None, Level.FAIL: False}
-    names = max(len(line.name) for line in lines)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
-    for line in lines:
-        sign = mark(signs[line.level])
-        before = len(click.unstyle(sign)) + names + 6
-        first, *more = textwrap.wrap(
-            line.text, max(width - before, _READABLE), break_long_words=False, break_on_hyphens=False
-        )
-        show(f"  {sign}  {line.name:{names}}  {first}")
-        for text in more:
-            show(f"{' ' * before}{text}")
+    show_table((mark(signs[line.level]), line.name, line.text) for line in lines)
     warnings = sum(line.level is Level.WARN for line in lines)
     failures = sum(line.level is Level.FAIL for line in lines)
     show(f"{'not ready' if failures else 'ready'}: {failures} failed, {warnings} to look at, {len(lines)} in all")

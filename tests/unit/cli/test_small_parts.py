@@ -10,7 +10,7 @@ from prodtest_assets.calendar_events import EventRemoval
 from prodtest_assets.cli.cleanup_view import exit_code, show_report
 from prodtest_assets.cli.demo.command import require_extra
 from prodtest_assets.cli.entry import COMMANDS, prodtest
-from prodtest_assets.cli.output import counted, per_table, shown_url
+from prodtest_assets.cli.output import counted, per_table, show_table, shown_url
 from prodtest_assets.cli.preflight.lines import Level, failed_with
 from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport, CustomerProof, Policy, Scope, StopReason
@@ -48,6 +48,23 @@ def test_each_stop_reason_has_its_exit_code(ended: CleanupReport, code: int) -> 
 def test_a_cleanup_that_changed_a_customers_row_has_failed_whatever_it_says() -> None:
     broken = CustomerProof(sampled=10, unchanged=9, changed_by_others=0, changed_by_us=1)
     assert exit_code(report(StopReason.DRAINED, proof=broken)) == 1
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_the_last_column_of_a_table_is_broken_where_the_terminal_ends_and_never_in_a_pipe(
+    capsys, monkeypatch, columns: int
+) -> None:
+    show_table([])
+    rows = [("x", "rights", "a role with more rights than it needs; " * 4), ("y", "clock", "https://" + "a" * 90)]
+    show_table(rows)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    show_table(rows)
+    *lines, address = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert {line[:13] for line in lines[1:]} == {" " * 13}
+    assert address.endswith("a" * 90)  # what is pasted stays in one piece
 
 
 @pytest.mark.parametrize(
