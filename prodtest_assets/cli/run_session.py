@@ -24,6 +24,7 @@ from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.report_models import CaseFacts
 from prodtest_assets.testdata.runs import cases_of
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
+from prodtest_assets.testdata.usage import Usage
 
 _PATIENCE_SECONDS = 10.0
 _TIDYING_UP = "cleaning up behind the run; once more ends that, and what is left then goes with the next cleanup"
@@ -157,7 +158,12 @@ class RunSession:
         return cleanup_now(database, permit, policy, scope=Scope.CALL, run_id=self._run_id)
 
     def _snapshot(self, database: Database, permit: WritePermit) -> Snapshot:
-        snapshot = take_snapshot(database, retention=retention(self._settings, None), run_id=self._run_id)
+        snapshot = take_snapshot(
+            database,
+            retention=retention(self._settings, None),
+            run_id=self._run_id,
+            usage=Usage(max_delete=self._settings.max_delete),
+        )
         store_snapshot(database, permit, snapshot)
         return snapshot
 

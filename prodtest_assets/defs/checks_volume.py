@@ -2,20 +2,18 @@
 
 import dagster as dg
 
-from prodtest_assets.defs.history import FEWEST_SNAPSHOTS, expected_volume, totals_of
+from prodtest_assets.defs.history import FEWEST_SNAPSHOTS, expected_volume
 from prodtest_assets.defs.metadata import not_measured, repair
 from prodtest_assets.defs.resources import BookingDatabase
 from prodtest_assets.defs.snapshot import TEST_DATA_SNAPSHOT
-from prodtest_assets.testdata.snapshot import stored_snapshots
-
-_HISTORY = 200
+from prodtest_assets.testdata.stored import stored_snapshots
 
 
 @dg.asset_check(asset=TEST_DATA_SNAPSHOT)
 def test_data_volume_is_normal(booking_database: BookingDatabase) -> dg.AssetCheckResult:
     """The latest snapshot holds no more test rows than earlier ones let expect."""
     with booking_database.reading() as database:
-        totals = totals_of(stored_snapshots(database, limit=_HISTORY))
+        totals = [snapshot.total for snapshot in stored_snapshots(database)]
     expected = expected_volume(totals[:-1])
     if not totals or expected is None:
         return not_measured(f"{max(len(totals) - 1, 0)} earlier snapshots, {FEWEST_SNAPSHOTS} are needed")

@@ -1,9 +1,8 @@
 """What the stored snapshots say about the past, and what they let expect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 FEWEST_SNAPSHOTS = 5
 _TO_DEVIATION = 1.4826  # of the median distance, for normally distributed figures
@@ -45,8 +44,3 @@ def expected_volume(totals: Sequence[int]) -> Expectation | None:
     spread = float(median(abs(total - typical) for total in totals))
     room = max(_DEVIATIONS * _TO_DEVIATION * spread, _SMALLEST_SHARE * typical, _SMALLEST_SPREAD_ROWS)
     return Expectation(typical, spread, typical + room, len(totals))
-
-
-def totals_of(snapshots: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The number of test rows in each of `snapshots`."""
-    return [int(figures["total"]) for figures in snapshots]

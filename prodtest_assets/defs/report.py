@@ -20,6 +20,7 @@ from prodtest_assets.testdata.models import Snapshot
 from prodtest_assets.testdata.report_facts import read_report_facts
 from prodtest_assets.testdata.report_models import ReportFacts
 from prodtest_assets.testdata.runs import cases_of
+from prodtest_assets.testdata.usage import Usage
 
 TEST_DATA_REPORT = asset_key("test_data_report")
 
@@ -40,7 +41,9 @@ def report_on_test_data(
     settings = booking_database.settings()
     run_id = UUID(context.run.run_id)
     with booking_database.reading() as database:
-        facts = read_report_facts(database, retention=retention(settings), run_id=run_id)
+        facts = read_report_facts(
+            database, retention=retention(settings), run_id=run_id, usage=Usage(max_delete=settings.max_delete)
+        )
         run = _found(database, "run", run_id=run_id)
         calls = database.rows("calls_of_run", run_id=run_id) if database.has_schema else []
         cleanup = _found(database, "latest_cleanup")

@@ -1,7 +1,7 @@
 """The snapshot of the test data, and three views of it. They exchange figures through PostgreSQL only."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,7 +16,9 @@ from prodtest_assets.defs.observations import observations
 from prodtest_assets.defs.pictures import Colour, age_histogram, bars, hourly_trend, volume_over_time
 from prodtest_assets.defs.resources import BookingDatabase, retention
 from prodtest_assets.testdata.models import AGE_BUCKETS, FUTURE_BUCKET, Snapshot
-from prodtest_assets.testdata.snapshot import store_snapshot, stored_snapshots, take_snapshot
+from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
+from prodtest_assets.testdata.stored import stored_snapshots
+from prodtest_assets.testdata.usage import Usage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,9 +28,7 @@ AGE_DISTRIBUTION = asset_key("age_distribution")
 STORAGE_METRICS = asset_key("storage_metrics")
 CREATION_TREND = asset_key("creation_trend")
 _GROUP = "test_data"
-_HISTORY = 200
 _SHOWN = 10
-_BUCKET_STARTS = (0, 1, 6, 12, 24, 48, 72)  # hours
 # The schedule takes one every quarter of an hour: one that is missing is no matter, four are.
 _FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=30), fail_window=timedelta(hours=1))
 _CALL_FOR_CLEANUP = "`prodtest cleanup` shows what would go; the job `cleanup_stale_test_data` removes it"
@@ -54,7 +54,12 @@ def snapshot_of_test_data(
     """
     settings = booking_database.settings()
     with booking_database.writing() as writing:
-        snapshot = take_snapshot(writing.database, retention=retention(settings), run_id=UUID(context.run.run_id))
+        snapshot = take_snapshot(
+            writing.database,
+            retention=retention(settings),
+            run_id=UUID(context.run.run_id),
+            usage=Usage(max_delete=settings.max_delete),
+        )
         store_snapshot(writing.database, writing.permit, snapshot)
         for observation in observations(writing.database, snapshot):
             context.log_event(observation)
@@ -75,17 +80,17 @@ def age_distribution(booking_database: BookingDatabase) -> dg.MaterializeResult[
 
     Bars beyond the retention are **red**: those rows are stale, and the next cleanup takes what may go of them.
     """
-    figures = _latest(booking_database)
-    ages = [(bucket, figures["ages"][bucket]) for bucket in AGE_BUCKETS]
-    stale_from = _first_stale_bucket(figures)
+    latest = _latest(booking_database)
+    ages = [(bucket, latest.ages.get(bucket, 0)) for bucket in AGE_BUCKETS]
+    stale_from = len(AGE_BUCKETS) - len(latest.stale_buckets)
     stale = sum(count for _, count in ages[stale_from:])
-    everything = max(figures["total"], 1)
+    everything = max(latest.total, 1)
     return dg.MaterializeResult(
         metadata={
             **dict(ages),
-            FUTURE_BUCKET: figures["ages"][FUTURE_BUCKET],
-            "oldest": figures["oldest"] or "none",
-            "newest": figures["newest"] or "none",
+            FUTURE_BUCKET: latest.ages.get(FUTURE_BUCKET, 0),
+            "oldest": latest.oldest.isoformat() if latest.oldest else "none",
+            "newest": latest.newest.isoformat() if latest.newest else "none",
             "table": markdown_table(
                 [{"age": age, "rows": count, "share": f"{count / everything:.0%}"} for age, count in ages]
             ),
@@ -109,15 +114,15 @@ def storage_metrics(booking_database: BookingDatabase) -> dg.MaterializeResult[N
 
     A table that loses rows does **not** shrink: the room is used again by new rows.
     """
-    figures = _latest(booking_database)
-    storage = {name: value for name, value in figures["storage"].items() if value is not None}
+    latest = _latest(booking_database)
+    storage = {name: value for name, value in asdict(latest.storage).items() if value is not None}
     names = [name.removesuffix("_bytes").replace("_", " ") for name in storage]
     sizes = [size(value) for value in storage.values()]
     kilobytes = [(name, value / 1024, Colour.FINE) for name, value in zip(names, storage.values(), strict=True)]
     return dg.MaterializeResult(
         metadata=storage
         | {
-            "test_rows": figures["total"],
+            "test_rows": latest.total,
             "table": markdown_table([{"what": name, "size": text} for name, text in zip(names, sizes, strict=True)]),
             "picture": bars("What the test data takes", kilobytes, unit="kB", labels=sizes),
             **next_steps(
@@ -144,15 +149,16 @@ def creation_trend(booking_database: BookingDatabase) -> dg.MaterializeResult[No
     import pandas as pd
 
     with booking_database.reading() as database:
-        snapshots = stored_snapshots(database, limit=_HISTORY)
-    latest = _last(snapshots)
-    hours = pd.DataFrame(latest["trend"]).sort_values("hours_ago", ascending=False)
+        snapshots = stored_snapshots(database)
+    trend = _last(snapshots).trend
+    hours = pd.DataFrame([asdict(hour) for hour in trend], columns=["hours_ago", "hour", "count"])
+    hours = hours.sort_values("hours_ago", ascending=False)
     clock = pd.to_datetime(hours["hour"], utc=True).dt.strftime("%H:%M")
     history = pd.DataFrame(
         {
-            "taken_at": pd.to_datetime([figures["taken_at"] for figures in snapshots], utc=True),
-            "total": [figures["total"] for figures in snapshots],
-            "stale": [sum(figures["stale"].values()) for figures in snapshots],
+            "taken_at": pd.to_datetime([snapshot.taken_at for snapshot in snapshots], utc=True),
+            "total": [snapshot.total for snapshot in snapshots],
+            "stale": [snapshot.stale.total for snapshot in snapshots],
         }
     )
     moments = list(history["taken_at"].dt.strftime("%m-%d %H:%M"))
@@ -161,7 +167,7 @@ def creation_trend(booking_database: BookingDatabase) -> dg.MaterializeResult[No
     created = int(hours["count"].sum())
     return dg.MaterializeResult(
         metadata={
-            "created_last_hour": int(hours["count"].iloc[-1]),
+            "created_last_hour": int(hours["count"].iloc[-1]) if trend else 0,
             "created_last_24_hours": created,
             "busiest_hour_utc": str(clock.iloc[int(hours["count"].argmax())]) if hours["count"].any() else "none",
             "change_since_last_snapshot": int(history["change"].iloc[-1]),
@@ -222,18 +228,13 @@ def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _first_stale_bucket(figures: Mapping[str, Any]) -> int:
-    """The index of the first bucket that lies wholly beyond the retention."""
-    kept = datetime.fromisoformat(figures["taken_at"]) - datetime.fromisoformat(figures["cutoff"])
-    return sum(1 for start in _BUCKET_STARTS if timedelta(hours=start) < kept)
-
-
-def _latest(booking_database: BookingDatabase) -> Mapping[str, Any]:
+def _latest(booking_database: BookingDatabase) -> Snapshot:
     with booking_database.reading() as database:
-        return _last(stored_snapshots(database, limit=1))
+        return _last(stored_snapshots(database))
 
 
-def _last(snapshots: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _last(snapshots: list[Snapshot]) -> Snapshot:
     if not snapshots:
-        raise dg.Failure(description="no snapshot is stored: materialize test_data_snapshot first", allow_retries=False)
+        advice = "no snapshot that this version can read is stored: materialize test_data_snapshot first"
+        raise dg.Failure(description=advice, allow_retries=False)
     return snapshots[-1]

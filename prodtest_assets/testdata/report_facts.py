@@ -1,13 +1,10 @@
 """Reads what a report shows: the present snapshot, the latest runs, calls and cleanups, and the stored past."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from prodtest_assets.testdata.checks import checks_of
 from prodtest_assets.testdata.connection import Database
@@ -25,7 +22,8 @@ from prodtest_assets.testdata.report_models import (
     VolumePoint,
 )
 from prodtest_assets.testdata.runs import recent_runs
-from prodtest_assets.testdata.snapshot import stored_snapshots, take_snapshot
+from prodtest_assets.testdata.snapshot import take_snapshot
+from prodtest_assets.testdata.stored import readable, stored_snapshots
 from prodtest_assets.testdata.usage import Usage
 
 _RUNS, _CALLS, _CLEANUPS = 10, 100, 20
@@ -49,10 +47,10 @@ def read_report_facts(
         Unreachable: the connection was lost.
     """
     snapshot = take_snapshot(database, retention=retention, run_id=run_id, usage=usage)
-    stored = _readable(stored_snapshots(database, limit=_CHECKED_SNAPSHOTS))
+    stored = stored_snapshots(database, limit=_CHECKED_SNAPSHOTS)
     if not database.has_schema:
         return ReportFacts(snapshot, None, (), (), 0, (), (), _checks([snapshot]))
-    before = _readable(row["figures"] for row in database.rows("snapshot_before_removal"))
+    before = readable(row["figures"] for row in database.rows("snapshot_before_removal"))
     runs = recent_runs(database, limit=_RUNS)
     calls = database.rows("recent_calls", run_ids=[run.id for run in runs], limit=_CALLS)
     return ReportFacts(
@@ -79,15 +77,6 @@ def volume_history(database: Database, *, points: int = _POINTS) -> list[VolumeP
     if not database.has_schema:
         return []
     return [VolumePoint(**row) for row in database.rows("volume_history", points=points)]
-
-
-def _readable(figures: Iterable[Mapping[str, Any]]) -> list[Snapshot]:
-    """Stored snapshots; one that another version wrote in another form is left out."""
-    found = []
-    for each in figures:
-        with suppress(msgspec.ValidationError):
-            found.append(msgspec.convert(each, Snapshot))
-    return found
 
 
 def _checks(snapshots: Sequence[Snapshot]) -> tuple[CheckHistory, ...]:

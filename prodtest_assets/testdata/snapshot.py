@@ -1,4 +1,4 @@
-"""Take every figure about the test data at one moment, store it, and read the stored ones."""
+"""Take every figure about the test data at one moment, and store it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -73,13 +73,6 @@ def take_snapshot(
 def store_snapshot(database: Database, permit: WritePermit, snapshot: Snapshot) -> None:
     """Keep `snapshot` for trends. Raises `ConfigurationError` where schema `prodtest` does not stand."""
     database.call("store_snapshot", Jsonb(to_json(snapshot)))
-
-
-def stored_snapshots(database: Database, *, limit: int = 200) -> list[Mapping[str, Any]]:
-    """The last stored snapshots, oldest first, each in the form of `to_json`. Empty without schema `prodtest`."""
-    if not database.has_schema:
-        return []
-    return [row["figures"] for row in reversed(database.rows("snapshots", limit=limit))]
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:

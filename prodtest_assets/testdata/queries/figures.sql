@@ -102,9 +102,10 @@ SELECT taken_at, figures FROM prodtest.snapshot ORDER BY taken_at DESC LIMIT %(l
 SELECT max(s.taken_at) AS taken_at, max(s.total) AS total, max(s.stale) AS stale
 FROM (SELECT taken_at, (figures ->> 'total')::int AS total,
              (figures #>> '{stale,eligible}')::int + (figures #>> '{stale,held}')::int
-             + (figures #>> '{stale,suspect}')::int AS stale,
+             + (figures #>> '{stale,suspect}')::int + coalesce((figures #>> '{stale,blocked}')::int, 0) AS stale,
              ntile(%(points)s) OVER (ORDER BY taken_at) AS stretch FROM prodtest.snapshot
       -- One that another version wrote in another form is left out.
       WHERE figures @? '$ ? (@.total.type() == "number" && @.stale.eligible.type() == "number"
-                             && @.stale.held.type() == "number" && @.stale.suspect.type() == "number")') s
+                             && @.stale.held.type() == "number" && @.stale.suspect.type() == "number"
+                             && (@.stale.blocked.type() == "number" || !exists(@.stale.blocked)))') s
 GROUP BY s.stretch ORDER BY 1

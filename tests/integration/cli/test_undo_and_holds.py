@@ -83,7 +83,7 @@ def test_people_read_what_came_back_and_what_did_not(world: BookingWorld) -> Non
     assert again.code == 1, "rows were asked for and none came back"
     listed = call(world, "cleanups")
     assert cleanup in listed.out
-    assert "in the archive: 1 appointment, 1 user; expires" in listed.out
+    assert "in the archive: 1 appointment, 1 user\n    expires" in listed.out
 
 
 def test_an_undo_without_test_mode_is_refused(world: BookingWorld) -> None:

@@ -20,7 +20,8 @@ from prodtest_assets.testdata.protect import (
     protect,
     unprotect,
 )
-from prodtest_assets.testdata.snapshot import store_snapshot, stored_snapshots, take_snapshot
+from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
+from prodtest_assets.testdata.stored import stored_snapshots
 from tests.booking_world import RULES, START
 from tests.integration.testdata.conftest import ProtectedWorld
 
