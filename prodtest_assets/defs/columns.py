@@ -73,7 +73,7 @@ def archive() -> dict[str, Any]:
         [
             column("cleanup_id", "uuid", "`prodtest undo` takes it.", "not null"),
             column("table_oid", "regclass", "The table the row stood in.", "not null"),
-            column("row_id", "bigint", "Its id, under which it comes back.", "not null"),
+            column("row_id", "bigint", "Its id; of a table without one, a negative number of its key.", "not null"),
             column("content", "jsonb", "The whole row.", "not null", "an appointment must carry the mark"),
             column("archived_at", "timestamptz", "In the transaction that removed it.", "not null"),
             column("adopted", "boolean", "Marked by us, since a call provably made it.", "not null"),

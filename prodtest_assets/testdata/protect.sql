@@ -31,8 +31,8 @@ WITH RECURSIVE reach AS (
     SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[]) AS t
     UNION SELECT k.child FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k WHERE k.on_delete = 'c'
 )
-SELECT n.nspname AS schema, format('%%I.%%I', n.nspname, c.relname) AS name, max(k.child_key) AS key,
-       bool_or(k.follows) AS goes_along
+SELECT n.nspname AS schema, format('%%I.%%I', n.nspname, c.relname) AS name,
+       coalesce((prodtest.key_columns(c.oid))[1], min(k.child_column)) AS key, bool_or(k.follows) AS goes_along
 FROM reach r CROSS JOIN LATERAL prodtest.foreign_keys_to(r.t) k
 JOIN pg_class c ON c.oid = k.child JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.child NOT IN ('public.appointments'::regclass, 'public.users'::regclass)
@@ -147,7 +147,7 @@ REVOKE ALL ON FUNCTION {function} FROM PUBLIC, {login}
 GRANT EXECUTE ON FUNCTION {function} TO {login}
 
 -- name: rights_of_owner
--- FOR UPDATE needs UPDATE on one column; nothing ever changes an id.
+-- FOR UPDATE needs UPDATE on one column; nothing ever changes a key.
 GRANT USAGE ON SCHEMA public TO {owner};
 GRANT SELECT, INSERT, DELETE, UPDATE (is_test_data) ON public.appointments TO {owner};
 GRANT SELECT, INSERT, DELETE, UPDATE (id) ON public.users TO {owner}

@@ -1,49 +1,6 @@
 -- Blocked rows: those that a plan leaves out because of rows of other tables that refer to them, and why. It only foresees
 -- what prodtest.blocked decides when the rows and their children are locked, so that nobody waits for what cannot go.
 
-CREATE OR REPLACE FUNCTION prodtest.why_blocked(
-    p_table regclass, p_ids bigint[], p_plan uuid, p_planned regclass, p_depth int DEFAULT 0
-) RETURNS TABLE (id bigint, reason text) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
--- Which of the rows may not go because of their children, by the rule of prodtest.blocked. p_planned is the table of the
--- plan that these rows or their parents are in: users are seen as they will be when the plan's appointments have gone.
-#variable_conflict use_column
-DECLARE
-    v_key record;
-    v_from text;
-    v_children bigint[];
-BEGIN
-    FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) k
-                 WHERE k.child <> 'public.appointments'::regclass AND p_depth < 20 LOOP
-        v_from := format('FROM %s c JOIN %s p ON %s WHERE p.%I = ANY ($1)', v_key.child, p_table, v_key.same, v_key.parent_key);
-        IF v_key.child = p_table THEN
-            v_from := v_from || ' AND c.ctid <> p.ctid';
-        END IF;
-        IF p_planned = 'public.users'::regclass AND v_key.child_key IS NOT NULL THEN
-            v_from := v_from || format(' AND c.%I NOT IN (SELECT prodtest.going_first(%L, %L))',
-                                       v_key.child_key, p_plan, v_key.child);
-        END IF;
-        IF NOT v_key.follows THEN
-            RETURN QUERY EXECUTE format('SELECT DISTINCT p.%I::bigint, $2 %s', v_key.parent_key, v_from)
-            USING p_ids, format('%s refers to it and does not go along (%s)', prodtest.name_of(v_key.child), v_key.name);
-            CONTINUE;
-        END IF;
-        EXECUTE format('SELECT array_agg(DISTINCT c.%I) %s', v_key.child_key, v_from) INTO v_children USING p_ids;
-        CONTINUE WHEN v_children IS NULL;
-        RETURN QUERY EXECUTE format(
-            'SELECT DISTINCT p.%1$I::bigint, $5 FROM %2$s c JOIN %3$s p ON %4$s
-             WHERE p.%1$I = ANY ($4) AND c.%5$I = ANY ($1) AND NOT (%6$s)', v_key.parent_key, v_key.child, p_table,
-            v_key.same, v_key.child_key, prodtest.leads_nowhere_else(v_key.child, v_key.name))
-        USING v_children, p_plan, NULL::text, p_ids,
-              format('%s refers to it and to a row that stays (%s)', prodtest.name_of(v_key.child), v_key.name);
-        RETURN QUERY EXECUTE format(
-            'SELECT DISTINCT p.%I::bigint, b.reason FROM %s c JOIN %s p ON %s
-             JOIN prodtest.why_blocked($2, $3, $4, $5, $6) b ON b.id = c.%I WHERE p.%I = ANY ($1)',
-            v_key.parent_key, v_key.child, p_table, v_key.same, v_key.child_key, v_key.parent_key)
-        USING p_ids, v_key.child, v_children, p_plan, p_planned, p_depth + 1;
-    END LOOP;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION prodtest.leave_out_blocked(p_plan uuid) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Take blocked rows out of a plan and remember them; how many there are, per table. A row that stays may keep others,
@@ -78,7 +35,11 @@ BEGIN
         RETURN 0;
     END IF;
     WITH found AS (
-        SELECT b.id, b.reason FROM prodtest.why_blocked(p_table, v_ids, p_plan, p_table) b
+        -- Users are seen as they will be when the plan's appointments have gone.
+        SELECT r.root AS id, r.reason FROM prodtest.referring(p_table, v_ids, p_plan) r
+        WHERE r.reason IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM prodtest.going_first(p_plan) g
+            WHERE p_table = 'public.users'::regclass AND g.child = r.child AND g.id = r.id)
         UNION ALL
         SELECT a.user_id, 'one of its appointments stays'
         FROM prodtest.blocked_row r JOIN public.appointments a ON a.id = r.row_id

@@ -1,21 +1,27 @@
 -- Children: rows of other tables that refer to a test row, by the foreign keys that pg_constraint knows.
 
 CREATE OR REPLACE FUNCTION prodtest.foreign_keys_to(p_table regclass)
-RETURNS TABLE (name name, child regclass, child_key name, parent_key name, same text, on_delete "char", follows boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- `same` joins child c to its parent p by all columns of the key. We follow what goes by CASCADE and comes back by
-    -- undo: children with one integer key that refer to one column. Users and appointments go by their own rules only.
-    SELECT c.conname, c.conrelid::regclass, prodtest.key_of(c.conrelid::regclass),
-           CASE WHEN p_table IN ('public.users'::regclass, 'public.appointments'::regclass) THEN 'id'
-                ELSE prodtest.key_of(p_table) END,
-           (SELECT string_agg(format('p.%I = c.%I', r.attname, a.attname), ' AND ')
-            FROM unnest(c.conkey, c.confkey) AS pair(child, parent)
-            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = pair.child
-            JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = pair.parent),
-           c.confdeltype,
-           c.confdeltype = 'c' AND cardinality(c.conkey) = 1 AND prodtest.key_of(c.conrelid::regclass) IS NOT NULL
-               AND c.conrelid NOT IN ('public.users'::regclass, 'public.appointments'::regclass)
-    FROM pg_constraint c WHERE c.contype = 'f' AND c.confrelid = p_table AND c.conparentid = 0
+RETURNS TABLE (
+    name name, child regclass, child_column name, child_id text, parent_id text, same text, pairs text, on_delete "char",
+    follows boolean
+) LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- `same` joins child c to its parent p by all columns of the key; `pairs` are the rows of both, for the parents with the
+    -- ids in $1. We follow what goes by CASCADE and comes back by undo: children that can be told apart and refer to one
+    -- column. Users and appointments go by their own rules only.
+    SELECT f.conname, f.conrelid::regclass, k.child_column, prodtest.id_in(f.conrelid, 'c'),
+           prodtest.id_in(p_table, 'p'), k.same,
+           format('FROM %s c JOIN %s p ON %s WHERE %s', f.conrelid::regclass, p_table, k.same,
+                  prodtest.among(p_table, 'p', '$1')),
+           f.confdeltype,
+           f.confdeltype = 'c' AND cardinality(f.conkey) = 1 AND prodtest.id_in(f.conrelid, 'c') IS NOT NULL
+               AND prodtest.key_columns(p_table) <> '{}'
+               AND f.conrelid NOT IN ('public.users'::regclass, 'public.appointments'::regclass)
+    FROM pg_constraint f CROSS JOIN LATERAL (
+        SELECT string_agg(format('p.%I = c.%I', r.attname, a.attname), ' AND ') AS same, min(a.attname)::name AS child_column
+        FROM unnest(f.conkey, f.confkey) AS pair(child, parent)
+        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = pair.child
+        JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = pair.parent) k
+    WHERE f.contype = 'f' AND f.confrelid = p_table AND f.conparentid = 0
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.reached(p_plan uuid, p_call text, p_table regclass) RETURNS SETOF bigint
@@ -36,33 +42,28 @@ CREATE OR REPLACE FUNCTION prodtest.blocked(
 -- that somebody else has locked, unless it is waited for. p_above are the rows that led here, lest it go in circles.
 DECLARE
     v_key record;
-    v_from text;
     v_above text[] := p_above || ARRAY(SELECT format('%s:%s', p_table::oid, id) FROM unnest(p_ids) AS id);
-    v_children bigint[];
     v_free bigint[];
     v_found bigint[];
     v_blocked bigint[] := '{}';
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) LOOP
-        v_from := format('FROM %s c JOIN %s p ON %s WHERE p.%I = ANY ($1)', v_key.child, p_table, v_key.same, v_key.parent_key);
         IF NOT v_key.follows THEN
             -- A row that refers to itself goes with itself.
-            EXECUTE format('SELECT array_agg(DISTINCT p.%I) %s %s', v_key.parent_key, v_from,
+            EXECUTE format('SELECT array_agg(DISTINCT %s) %s %s', v_key.parent_id, v_key.pairs,
                            CASE WHEN v_key.child = p_table THEN 'AND c.ctid <> p.ctid' END) INTO v_found USING p_ids;
             v_blocked := v_blocked || coalesce(v_found, '{}');
             CONTINUE;
         END IF;
-        EXECUTE format('SELECT array_agg(DISTINCT c.%I) %s', v_key.child_key, v_from) INTO v_children USING p_ids;
-        CONTINUE WHEN v_children IS NULL;
-        EXECUTE format('SELECT array_agg(l.id) FROM (SELECT c.%1$I AS id FROM %2$s c WHERE c.%1$I = ANY ($1)
-                        ORDER BY c.%1$I FOR UPDATE %3$s) l', v_key.child_key, v_key.child,
-                       CASE WHEN NOT p_wait THEN 'SKIP LOCKED' END) INTO v_free USING v_children;
+        EXECUTE format('SELECT coalesce(array_agg(l.id), ''{}'') FROM (SELECT %s AS id %s ORDER BY 1 FOR UPDATE OF c %s) l',
+                       v_key.child_id, v_key.pairs, CASE WHEN NOT p_wait THEN 'SKIP LOCKED' END)
+        INTO v_free USING p_ids;
         -- Rows of this very level go in one statement and may refer to each other; what leads further up is a circle.
         v_free := ARRAY(SELECT id FROM unnest(v_free) AS id
                         WHERE format('%s:%s', v_key.child::oid, id) NOT IN (SELECT unnest(v_above))
                            OR v_key.child = p_table AND id IN (SELECT unnest(p_ids)));
-        EXECUTE format('SELECT array_agg(c.%1$I) FROM %2$s c WHERE c.%1$I = ANY ($1) AND NOT (%3$s)', v_key.child_key,
-                       v_key.child, prodtest.leads_nowhere_else(v_key.child, v_key.name))
+        EXECUTE format('SELECT array_agg(%s) FROM %s c WHERE %s AND NOT (%s)', v_key.child_id, v_key.child,
+                       prodtest.among(v_key.child, 'c', '$1'), prodtest.leads_nowhere_else(v_key.child, v_key.name))
         INTO v_found USING v_free, p_plan, p_call;
         v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_found));
         v_found := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(p_ids) WHERE v_key.child = p_table);
@@ -70,7 +71,7 @@ BEGIN
             v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(
                 prodtest.blocked(v_key.child, v_found, p_plan, p_call, p_wait, v_above)));
         END IF;
-        EXECUTE format('SELECT array_agg(DISTINCT p.%I) %s AND c.%I <> ALL ($2)', v_key.parent_key, v_from, v_key.child_key)
+        EXECUTE format('SELECT array_agg(DISTINCT %s) %s AND %s <> ALL ($2)', v_key.parent_id, v_key.pairs, v_key.child_id)
         INTO v_found USING p_ids, v_free;
         v_blocked := v_blocked || coalesce(v_found, '{}');
     END LOOP;
@@ -83,13 +84,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The condition that all foreign keys of a child c but this one are null or lead to rows that go as well: to the ids
     -- of users and appointments that are reached, or to its own kind among $1. Any other key leads out of the plan.
     SELECT coalesce(string_agg(format('((%s) IS NULL OR %s)', k.columns, CASE
-        WHEN k.parent_column = 'id' AND f.confrelid IN ('public.users'::regclass, 'public.appointments'::regclass)
+        WHEN k.parent_columns = 'p.id' AND f.confrelid IN ('public.users'::regclass, 'public.appointments'::regclass)
             THEN format('coalesce(%s IN (SELECT prodtest.reached($2, $3, %L)), false)', k.columns, f.confrelid::regclass)
-        WHEN k.parent_column = prodtest.key_of(p_child) AND f.confrelid = p_child THEN format('%s = ANY ($1)', k.columns)
+        WHEN f.confrelid = p_child THEN format('coalesce((%s) IN (SELECT %s FROM %s p WHERE %s), false)', k.columns,
+                                               k.parent_columns, p_child, prodtest.among(p_child, 'p', '$1'))
         ELSE 'false' END), ' AND '), 'true')
     FROM pg_constraint f CROSS JOIN LATERAL (
-        SELECT string_agg(format('c.%I', a.attname), ', ') AS columns,
-               CASE WHEN count(*) = 1 THEN min(r.attname) END AS parent_column
+        SELECT string_agg(format('c.%I', a.attname), ', ' ORDER BY pair.child) AS columns,
+               string_agg(format('p.%I', r.attname), ', ' ORDER BY pair.child) AS parent_columns
         FROM unnest(f.conkey, f.confkey) AS pair(child, parent)
         JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = pair.child
         JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = pair.parent
@@ -101,30 +103,33 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 -- Archive and delete what would go by CASCADE, grandchildren first. The parents are locked: no child comes after.
 DECLARE
     v_key record;
-    v_from text;
     v_children bigint[];
     v_gone int;
     v_kept int;
     v_bytes bigint;
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) WHERE follows LOOP
-        EXECUTE format('SELECT array_agg(DISTINCT c.%I) FROM %s c JOIN %s p ON %s WHERE p.%I = ANY ($1) %s',
-                       v_key.child_key, v_key.child, p_table, v_key.same, v_key.parent_key,
+        EXECUTE format('SELECT array_agg(%s) %s %s', v_key.child_id, v_key.pairs,
                        -- Those go with this level.
-                       CASE WHEN v_key.child = p_table THEN format('AND c.%I <> ALL ($1)', v_key.child_key) END)
+                       CASE WHEN v_key.child = p_table THEN format('AND %s <> ALL ($1)', v_key.child_id) END)
         INTO v_children USING p_ids;
         CONTINUE WHEN v_children IS NULL;
         PERFORM prodtest.archive_children(p_cleanup, v_key.child, v_children);
         EXECUTE format(
-            'WITH gone AS (DELETE FROM %1$s c USING %5$s p WHERE c.%2$I = ANY ($1) AND %3$s AND p.%6$I = ANY ($2)
-                          RETURNING c.%2$I AS id, to_jsonb(c) AS content, pg_column_size(c) AS bytes),
+            'WITH gone AS (DELETE FROM %1$s c USING %2$s p WHERE %3$s AND %4$s AND %5$s
+                          RETURNING to_jsonb(c) AS content, c.ctid::text AS place, pg_column_size(c) AS bytes),
                   kept AS (INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
-                           SELECT $3, %4$L, g.id, g.content FROM gone g RETURNING 1)
+                           SELECT $3, %6$L, coalesce(%7$s, jsonb_hash_extended(jsonb_build_array(g.content, g.place), 0)
+                                                           | (1::bigint << 63)), g.content FROM gone g RETURNING 1)
              SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone',
-            v_key.child, v_key.child_key, v_key.same, v_key.child::oid::regclass, p_table, v_key.parent_key)
-        INTO v_gone, v_bytes, v_kept USING v_children, p_ids, p_cleanup;
-        PERFORM prodtest.note_removal(
-            p_cleanup, prodtest.name_of(v_key.child), v_gone, v_kept, v_bytes);
+            v_key.child, p_table, v_key.same, prodtest.among(p_table, 'p', '$1'), prodtest.among(v_key.child, 'c', '$2'),
+            v_key.child::oid::regclass, prodtest.number_in(v_key.child, 'g.content'))
+        INTO v_gone, v_bytes, v_kept USING p_ids, v_children, p_cleanup;
+        -- What somebody's trigger has moved meanwhile would go by CASCADE with its parent, past the archive.
+        IF v_gone <> cardinality(v_children) THEN
+            RAISE EXCEPTION 'rows of % moved while they were archived', prodtest.name_of(v_key.child) USING ERRCODE = 'PT008';
+        END IF;
+        PERFORM prodtest.note_removal(p_cleanup, prodtest.name_of(v_key.child), v_gone, v_kept, v_bytes);
     END LOOP;
 END
 $$;

@@ -1,13 +1,5 @@
 -- What keeps an archived row from coming back, in words. A dry run asks the same questions as an undo.
 
-CREATE OR REPLACE FUNCTION prodtest.key_of(p_table regclass) RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The primary key when it is one integer column.
-    SELECT k.attname FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
-    WHERE i.indrelid = p_table AND i.indisprimary AND i.indnkeyatts = 1
-      AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
-$$;
-
 CREATE OR REPLACE FUNCTION prodtest.row_name(p_table regclass, p_row text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s %s', regexp_replace(prodtest.name_of(p_table), 's$', ''), p_row)
@@ -18,23 +10,25 @@ CREATE OR REPLACE FUNCTION prodtest.obstacle(
 ) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 -- Null when nothing is in the way. With p_foresee nothing is locked, and a parent that would come back counts.
 DECLARE
-    v_key name;
+    v_key name[] := prodtest.key_columns(p_row.table_oid);
+    v_number bigint;
     v_found boolean;
 BEGIN
     IF prodtest.name_of(p_row.table_oid) IS NULL THEN
         RETURN 'its table is gone';
     END IF;
-    v_key := prodtest.key_of(p_row.table_oid);
-    IF v_key IS NULL THEN
-        RETURN 'its table has no single whole number for a key any more';
+    EXECUTE format('SELECT %s', prodtest.number_in(p_row.table_oid, '$1')) INTO v_number USING p_row.content;
+    IF v_number <> p_row.row_id OR v_number IS NULL AND (v_key <> '{}' OR p_row.row_id >= 0) THEN
+        RETURN 'its table has another key now';
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s c WHERE c.%I = $1)', p_row.table_oid, v_key)
-    INTO v_found USING p_row.row_id;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %1$s c, jsonb_populate_record(NULL::%1$s, $1) r WHERE %2$s)',
+                   p_row.table_oid, prodtest.is_it_or_like_it(p_row, v_key)) INTO v_found USING p_row.content;
     IF v_found THEN
-        RETURN 'a row with its id is there';
+        RETURN CASE WHEN v_key = '{}' THEN 'a row like it is there' WHEN p_row.row_id >= 0 THEN 'a row with its id is there'
+                    ELSE format('a row with its key is there (%s)', prodtest.key_in_words(p_row, v_key)) END;
     END IF;
     RETURN coalesce(
-        prodtest.column_obstacle(p_row, v_key), prodtest.unique_obstacle(p_row, v_key),
+        prodtest.column_obstacle(p_row), prodtest.unique_obstacle(p_row),
         prodtest.parents_obstacle(p_row, p_only, p_foresee, p_depth));
 EXCEPTION
     WHEN data_exception THEN
@@ -44,11 +38,33 @@ EXCEPTION
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.column_obstacle(p_row prodtest.archived_row, p_key name) RETURNS text
+CREATE OR REPLACE FUNCTION prodtest.is_it_or_like_it(p_row prodtest.archived_row, p_key name[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The condition that row c is the archived row r, by its key. Without a key it is one of the same content and parents
+    -- that no undo has restored, since such a table may hold several.
+    SELECT concat_ws(' AND ', string_agg(format('c.%1$I = r.%1$I', k.name), ' AND '), CASE WHEN p_key = '{}' THEN
+        'to_jsonb(c) = to_jsonb(r) AND NOT EXISTS (SELECT 1 FROM prodtest.restored_row o
+         WHERE o.table_oid = c.tableoid AND o.version = c.xmin::text)' END)
+    FROM (SELECT unnest(p_key) AS name
+          UNION SELECT p.child_column FROM prodtest.parent_keys(p_row.table_oid) p
+          WHERE p_key = '{}' AND p_row.content ->> p.child_column IS NOT NULL) k
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.key_in_words(p_row prodtest.archived_row, p_key name[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Texts are not repeated: they may be somebody's number or name.
+    SELECT string_agg(concat_ws(' ', k.name, CASE
+        WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'uuid'::regtype)
+        THEN p_row.content ->> k.name END), ', ' ORDER BY k.place)
+    FROM unnest(p_key) WITH ORDINALITY AS k(name, place)
+    JOIN pg_attribute a ON a.attrelid = p_row.table_oid AND a.attname = k.name
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.column_obstacle(p_row prodtest.archived_row) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_column name;
-    v_sequence text := pg_get_serial_sequence(p_row.table_oid::text, p_key);
+    v_sequence text;
 BEGIN
     SELECT a.attname INTO v_column FROM pg_attribute a
     WHERE a.attrelid = p_row.table_oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
@@ -59,18 +75,22 @@ BEGIN
         RETURN format('column %s of its table must not be null now, and the archive has no value for it', v_column);
     END IF;
     -- An id that the sequence has yet to reach would be given to a booking of tomorrow.
-    IF v_sequence IS NOT NULL AND has_sequence_privilege(v_sequence, 'USAGE, SELECT')
-       AND p_row.row_id > coalesce(pg_sequence_last_value(v_sequence::regclass), 0) THEN
+    SELECT s.name INTO v_sequence FROM unnest(prodtest.key_columns(p_row.table_oid)) AS k(name)
+    CROSS JOIN LATERAL pg_get_serial_sequence(p_row.table_oid::text, k.name) AS s(name)
+    WHERE CASE WHEN has_sequence_privilege(s.name, 'USAGE, SELECT') THEN
+        (p_row.content ->> k.name)::numeric > coalesce(pg_sequence_last_value(s.name::regclass), 0) END LIMIT 1;
+    IF FOUND THEN
         RETURN format('its id is ahead of sequence %s, which would give it out again', v_sequence);
     END IF;
     RETURN NULL;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.unique_obstacle(p_row prodtest.archived_row, p_key name) RETURNS text
+CREATE OR REPLACE FUNCTION prodtest.unique_obstacle(p_row prodtest.archived_row) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 -- A row that holds what only one may hold. Indexes on expressions or with a condition are left to the INSERT.
 DECLARE
+    v_key name := prodtest.key_of(p_row.table_oid);
     v_index record;
     v_holder text;
 BEGIN
@@ -83,10 +103,12 @@ BEGIN
           AND i.indpred IS NULL AND k.place <= i.indnkeyatts
         GROUP BY i.indexrelid
     LOOP
-        EXECUTE format('SELECT c.%I::text FROM %2$s c, jsonb_populate_record(NULL::%2$s, $1) r WHERE %3$s LIMIT 1',
-                       p_key, p_row.table_oid, v_index.same) INTO v_holder USING p_row.content;
+        EXECUTE format('SELECT %s FROM %s c, jsonb_populate_record(NULL::%2$s, $1) r WHERE %s LIMIT 1',
+                       CASE WHEN v_key IS NULL THEN quote_literal('another row')
+                            ELSE format('prodtest.row_name(%L, c.%I::text)', p_row.table_oid, v_key) END,
+                       p_row.table_oid, v_index.same) INTO v_holder USING p_row.content;
         IF v_holder IS NOT NULL THEN
-            RETURN format('%s has its %s now', prodtest.row_name(p_row.table_oid, v_holder), v_index.columns);
+            RETURN format('%s has its %s now', v_holder, v_index.columns);
         END IF;
     END LOOP;
     RETURN NULL;
@@ -115,19 +137,21 @@ DECLARE
     v_value text;
     v_parent jsonb;
     v_version text;
+    v_number bigint;
     v_obstacle text;
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.parent_keys(p_row.table_oid) LOOP
         v_value := p_row.content ->> v_key.child_column;
         CONTINUE WHEN v_value IS NULL;
-        EXECUTE format('SELECT to_jsonb(p), p.xmin::text FROM %s p, jsonb_populate_record(NULL::%s, $1) r
+        EXECUTE format('SELECT to_jsonb(p), p.xmin::text, %s FROM %s p, jsonb_populate_record(NULL::%s, $1) r
                         WHERE p.%I = r.%I %s',
-                       v_key.parent, p_row.table_oid, v_key.parent_column, v_key.child_column,
-                       CASE WHEN NOT p_foresee THEN v_key.lock END) INTO v_parent, v_version USING p_row.content;
+                       prodtest.number_in(v_key.parent, 'to_jsonb(p)'), v_key.parent, p_row.table_oid, v_key.parent_column,
+                       v_key.child_column, CASE WHEN NOT p_foresee THEN v_key.lock END)
+        INTO v_parent, v_version, v_number USING p_row.content;
         IF v_parent IS NULL THEN
             v_obstacle := prodtest.missing_parent(
-                p_row, v_key.parent, v_key.parent_column, v_value, p_only, p_foresee, p_depth);
-        ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version) THEN
+                p_row, v_key.parent, v_key.parent_column, v_key.child_column, p_only, p_foresee, p_depth);
+        ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version, v_number) THEN
             v_obstacle := format('%s is not known to be the one it belonged to',
                                  prodtest.row_name(v_key.parent, v_value));
         END IF;
@@ -140,7 +164,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.is_same_parent(
-    p_row prodtest.archived_row, p_parent regclass, p_content jsonb, p_version text
+    p_row prodtest.archived_row, p_parent regclass, p_content jsonb, p_version text, p_number bigint
 ) RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         -- An appointment remembers whose it was, also when its user was never archived.
@@ -151,26 +175,32 @@ CREATE OR REPLACE FUNCTION prodtest.is_same_parent(
         WHEN p_row.table_oid IN ('public.appointments'::regclass, 'public.users'::regclass) THEN true
         -- A child was archived only when all its parents went with it.
         ELSE EXISTS (SELECT 1 FROM prodtest.restored_row r WHERE r.table_oid = p_parent AND r.version = p_version
-                     AND r.row_id = (p_content ->> prodtest.key_of(p_parent))::bigint)
+                     AND r.row_id = p_number)
     END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.missing_parent(
-    p_row prodtest.archived_row, p_parent regclass, p_column name, p_value text, p_only text[], p_foresee boolean, p_depth int
+    p_row prodtest.archived_row, p_parent regclass, p_column name, p_child_column name, p_only text[], p_foresee boolean,
+    p_depth int
 ) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_archived prodtest.archived_row;
-    v_name text := prodtest.row_name(p_parent, p_value);
+    v_value jsonb := p_row.content -> p_child_column;
+    v_number bigint;
+    v_name text := prodtest.row_name(p_parent, p_row.content ->> p_child_column);
 BEGIN
-    IF p_column IS DISTINCT FROM prodtest.key_of(p_parent) THEN
-        p_value := (SELECT a.row_id FROM prodtest.archived_row a WHERE a.cleanup_id = p_row.cleanup_id
-                    AND a.table_oid = p_parent AND a.content ->> p_column = p_value);
+    IF prodtest.key_columns(p_parent) = ARRAY[p_column] THEN
+        EXECUTE format('SELECT %s', prodtest.number_in(p_parent, '$1')) INTO v_number
+        USING jsonb_build_object(p_column, v_value);
+    ELSE
+        v_number := (SELECT a.row_id FROM prodtest.archived_row a WHERE a.cleanup_id = p_row.cleanup_id
+                     AND a.table_oid = p_parent AND a.content -> p_column = v_value);
     END IF;
     SELECT a.* INTO v_archived FROM prodtest.archived_row a
-    WHERE a.cleanup_id = p_row.cleanup_id AND a.table_oid = p_parent AND a.row_id = p_value::bigint;
+    WHERE a.cleanup_id = p_row.cleanup_id AND a.table_oid = p_parent AND a.row_id = v_number;
     IF NOT FOUND THEN
         SELECT a.* INTO v_archived FROM prodtest.cleanup_run c JOIN prodtest.archived_row a ON a.cleanup_id = c.id
-        WHERE a.table_oid = p_parent AND a.row_id = p_value::bigint ORDER BY a.archived_at DESC LIMIT 1;
+        WHERE a.table_oid = p_parent AND a.row_id = v_number ORDER BY a.archived_at DESC LIMIT 1;
     END IF;
     IF NOT FOUND THEN
         RETURN format('its %s is gone', v_name);

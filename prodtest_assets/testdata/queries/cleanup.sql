@@ -106,10 +106,11 @@ going AS (
 SELECT format('%%s (%%s)', concat(nullif(s.nspname, 'public') || '.', n.relname), CASE
            WHEN c.confdeltype = 'n' THEN 'would be set null' WHEN c.confdeltype = 'd' THEN 'would be set to its default'
            WHEN c.confdeltype <> 'c' THEN 'keeps its parent'
-           WHEN cardinality(c.conkey) > 1 OR n.oid = 'public.users'::regclass OR NOT EXISTS (
-               SELECT 1 FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
-               WHERE i.indrelid = n.oid AND i.indisprimary AND i.indnkeyatts = 1
-                 AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype))
+           WHEN cardinality(c.conkey) > 1 OR n.oid = 'public.users'::regclass
+                OR (n.relkind <> 'r' OR n.relhassubclass) AND NOT EXISTS (
+                    SELECT 1 FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
+                    WHERE i.indrelid = n.oid AND i.indisprimary AND i.indnkeyatts = 1
+                      AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype))
            THEN format('keeps its parent: %%s cannot be followed', c.conname) ELSE 'goes by cascade' END) AS effect,
        p.relname AS parent, format('%%s refers to it and does not go along (%%s)', n.relname, c.conname) AS reason,
        c.confdeltype <> 'c' AND NOT EXISTS (

@@ -60,11 +60,13 @@ class Application:
 
     Args:
         connection: of its own, in autocommit mode.
+        messages: the message that each booking has in a table of its own, as text; None where there is no such table.
     """
 
     connection: psycopg.Connection[TupleRow]
     people: dict[int, Person] = field(default_factory=dict)
     bookings: dict[int, Booking] = field(default_factory=dict)
+    messages: dict[int, str] | None = None
     _starts: Iterator[int] = field(default_factory=itertools.count)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -82,6 +84,14 @@ class Application:
         return f"+1{_AREA_CODES[code]}55501{line:02d}"
 
     # What it stores.
+
+    def begin_messages(self) -> None:
+        """From now on each booking has a message, which a uuid tells from others."""
+        self.connection.execute(
+            "CREATE TABLE messages (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), of bigint NOT NULL UNIQUE"
+            " REFERENCES appointments ON DELETE CASCADE)"
+        )
+        self.messages = {}
 
     def register(
         self, number: str, *, is_reserved: bool, name: str = "Paying Customer", is_caller: bool = False
@@ -117,6 +127,10 @@ class Application:
             return None
         self.bookings[row[0]] = Booking(row[0], person, row[1], is_test, age, is_of_a_call)
         self.people[person].had_test_row |= marked
+        if self.messages is not None:
+            message = self._one("INSERT INTO messages (of) VALUES (%s) RETURNING messages::text", row[0])
+            assert message is not None
+            self.messages[row[0]] = message[0]
         return int(row[0])
 
     def learn(self, person: int, booking: int) -> None:
@@ -196,6 +210,7 @@ class Application:
             (str(table), int(key))
             for table, key in self.connection.execute(
                 "SELECT (SELECT relname FROM pg_class WHERE oid = table_oid), row_id FROM prodtest.archived_row"
+                " WHERE table_oid IN ('users'::regclass, 'appointments'::regclass)"
             )
         )
         owned = {("appointments", key) for key in self.bookings} | {("users", key) for key in self.people}
@@ -209,6 +224,20 @@ class Application:
         for person in self.people.values():
             if person.id in having or not person.may_be_a_test_user:
                 assert present.get(("users", person.id)) == person.text
+        if self.messages is not None:
+            self._check_messages({key for table, key in present if table == "appointments"})
+
+    def _check_messages(self, present: set[int]) -> None:
+        """Each message is where its booking is, and as it was."""
+        found = self.connection.execute(
+            "SELECT of, true, m::text FROM messages m UNION ALL SELECT m.of, false, m::text"
+            " FROM prodtest.archived_row a, jsonb_populate_record(NULL::messages, a.content) m"
+            " WHERE a.table_oid = 'messages'::regclass"
+        ).fetchall()
+        written = self.messages or {}
+        assert sorted(found) == sorted(
+            (key, key in present, written[key]) for key in self.bookings if key in written
+        ), "a message was lost, changed or doubled"
 
     def _change(
         self, booking: int, assignment: LiteralString, *values: object, returning: LiteralString = "id"

@@ -45,6 +45,7 @@ class ApplicationAndCalls(RuleBasedStateMachine):
         self.name = f"booking_test_{uuid4().hex[:8]}"
         self.url = world.postgres.create_database(self.name, template=world.template)
         self.app = open_application(self.url)
+        self.app.begin_messages()
         self._opened = open_database(self.url)
         self.database = self._opened.__enter__()
         self.permit = authorize_writes(self.database, RULES)

@@ -117,14 +117,6 @@ def test_a_users_own_child_by_cascade_goes_with_the_user(world):
     assert clean(world).deleted == {"appointments": 1, "users": 1, "reminders": 1}
 
 
-def test_a_child_without_an_integer_key_keeps_its_parent(world):
-    world.sql("CREATE TABLE tags (parent_id bigint REFERENCES appointments ON DELETE CASCADE, tag text)")
-    row = world.book(age=OLD)
-    world.sql("INSERT INTO tags VALUES (%s, 'x')", row)
-    clean(world)
-    assert world.has_appointment(row)
-
-
 def test_the_plan_says_what_happens_in_other_tables(world):
     child_table(world, "CASCADE")
     row = world.book(age=OLD)

@@ -165,11 +165,12 @@ def test_a_foreign_key_of_several_columns_keeps_the_parents_that_have_such_child
     assert not world.has_appointment(free)
 
 
-def test_a_child_without_an_integer_key_is_named_with_its_foreign_key(world):
+def test_a_child_whose_place_is_not_its_own_is_named_with_its_foreign_key(world):
     world.sql(
         "CREATE TABLE tags (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), row_id bigint CONSTRAINT tagged"
-        " REFERENCES appointments ON DELETE CASCADE)"
+        " REFERENCES appointments ON DELETE CASCADE) PARTITION BY HASH (id)"
     )
+    world.sql("CREATE TABLE tags_of_today PARTITION OF tags FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
     row = world.book(age=OLD)
     world.sql("INSERT INTO tags (row_id) VALUES (%s)", row)
     assert effects(world) == [{"tags (keeps its parent: tagged cannot be followed)": 1}] * 2
