@@ -3,16 +3,16 @@
 import re
 from datetime import datetime
 
-from prodtest_assets.caller import spoken, wordings_menu
+from prodtest_assets.caller import spoken, wordings, wordings_menu
 from prodtest_assets.caller.questions import Kind
 from prodtest_assets.caller.spoken import Facts
 
 KINDS = frozenset({Kind.PHONE, Kind.DURATION, Kind.DAY, Kind.MONTH, Kind.YEAR, Kind.TIME, Kind.MINUTE})
 """What can be keyed in."""
 _KEYS_OF_FULL_DATE, _KEYS_OF_SHORT_DATE, _KEYS_OF_TIME = 8, 6, 4
-_PARTS = {"month": "%m", "mm": "%m", "day": "%d", "dd": "%d", "year": "%Y", "yyyy": "%Y"}
-_FORMAT = re.compile(r"\b(?:mm|dd|yyyy)(?:\W?(?:mm|dd|yyyy))+\b")
-_PART = re.compile(r"(mm|dd|yyyy|month|day|year)(?: of the month)?")
+_PARTS = {"month": "%m", "mm": "%m", "day": "%d", "dd": "%d", "year": "%Y", "yyyy": "%Y", "yy": "%y"}
+_FORMAT = re.compile(r"\b(?:mm|dd|yyyy|yy)(?:\W?(?:mm|dd|yyyy|yy))+\b")
+_PART = re.compile(r"(mm|dd|yyyy|yy|month|day|year)(?: of the month)?")
 _DAY_OF_MONTH = re.compile(r"day of the month|digits?|\b31\b")
 _NAME_OF_CLOCK = re.compile(r"\b(?:24|twenty[- ]four|12|twelve)[- ]hours?\b")
 
@@ -28,7 +28,7 @@ def keys(kind: Kind, heard: str, facts: Facts, most: int | None, *, again: bool)
         again: the same was asked just before, and its answer was not taken.
     """
     digits = {
-        Kind.PHONE: spoken.number_keys(facts.number, most),
+        Kind.PHONE: facts.number[-4:] if wordings.LAST_FOUR.search(heard) else spoken.number_keys(facts.number, most),
         Kind.DURATION: str(facts.duration_min),
         Kind.DAY: _date(heard, facts.start, most),
         Kind.MONTH: f"{facts.start:%m}",

@@ -24,7 +24,9 @@ _YEAR = r"(?:,? (?P<year>20\d\d))?(?!\d)"
 _DATES = (
     re.compile(rf"\b{_MONTH} (?:the )?{_DAY}(?:st|nd|rd|th)?\b(?![:.]\d| ?[ap]m){_YEAR}"),
     re.compile(rf"\b{_DAY}(?:st|nd|rd|th)?(?: day)?(?: of)?[ -]{_MONTH}\b{_YEAR}"),
-    re.compile(rf"\bthe {_DAY}(?:st|nd|rd|th)(?=[,.?!]|$| (?:at|for|works?|is|press|okay)\b)(?P<month>)(?P<year>)"),
+    re.compile(
+        rf"\bthe {_DAY}(?:st|nd|rd|th)(?=[,.?!]|$| (?:at|for|or|and|works?|is|press|okay)\b)(?P<month>)(?P<year>)"
+    ),
     re.compile(
         rf"\b(?:{DAY_NAMES}),? (?:the )?{_DAY}(?:st|nd|rd|th)\b"
         rf"(?! (?:day )?(?:of )?(?:{MONTH_NAMES}))(?P<month>)(?P<year>)"
@@ -47,9 +49,13 @@ _LENGTHS = {
 }
 _NUMBER_OF_PHONE = re.compile(r"(?<![\d-])(?!20\d\d-\d\d-)\+?(?:\d[\s().-]{0,2}){7,15}(?![\d:])")
 _NAME = re.compile(r" ?((?:[a-z'-]+ ?){1,3}?)(?=[,.?!]| (?:for|on|at|is|correct|right)\b|$)")
+_GREETED = re.compile(
+    r"\b(?i:got it|got|heard|thank you|thanks|okay|ok|great|perfect|welcome back),? "
+    r"((?:[A-Z][a-z'-]+ ){1,2}[A-Z][a-z'-]+)(?=[.,?!])"
+)
 _SPELLED = re.compile(r"\b[a-z](?:[ ,.-]+[a-z]\b){2,}")
 _LAST_DIGITS = re.compile(r"\bend(?:s|ing) (?:in |with )?((?:\d[\s-]?){2,4})")
-_ANY_VALUE = re.compile(rf"\d|{DAY_NAMES}|{MONTH_NAMES}|[ap]m\b|noon|midday|morning|afternoon|evening|hour")
+_ANY_VALUE = re.compile(rf"\d|{DAY_NAMES}|{MONTH_NAMES}|[ap]m\b|noon|midday|tomorrow|morning|afternoon|evening|hour")
 _REMEMBERED = 1024
 _CLAUSE_END = re.compile(r"(?<=[.!?])\s+|,? but |;\s+|,? however,? ")
 
@@ -127,10 +133,21 @@ def minutes(text: str) -> frozenset[int]:
 
 
 def all_are(text: str, facts: Facts) -> bool | None:
-    """Whether every day, time, part of the day and length in `text` is the wanted one; None when it names none."""
-    found = mentions(text, facts)
-    verdicts = found.weekdays + found.dates + found.times + found.parts + found.lengths
+    """Whether everything that `text` names is the caller's own; None when it names nothing."""
+    verdicts = tuple(chain(*mentions(text, facts).by_kind()))
     return all(verdicts) if verdicts else None
+
+
+def greets_another(prompt: str, facts: Facts, scripted: str) -> bool:
+    """Whether somebody else's full name is read back.
+
+    Args:
+        prompt: as it was said, since capitals tell a name from other words.
+        facts: what the caller knows.
+        scripted: as in `mentions`.
+    """
+    own = set(re.findall(r"[\w'-]+", f"{facts.name.lower()} {scripted}"))
+    return any(own.isdisjoint(found.lower().split()) for found in _GREETED.findall(prompt))
 
 
 def contradicts(text: str, facts: Facts, *, strictly: bool = False, scripted: str = "") -> bool:
@@ -212,6 +229,8 @@ def _names(text: str, own: list[str]) -> list[str]:
     """What is said to be a name, what is spelled, and what stands beside a word of the caller's own name."""
     introduced = (_NAME.match(text, lead.end()) for lead in wordings_told.NAMED.finditer(text))
     first, last = re.escape(own[0]), re.escape(own[-1])
-    beside = re.finditer(rf"\b([a-z'-]+ {last})\b|\b({first} [a-z'-]+)(?=[,.?!]|$| (?:for|on|at|is)\b)", text)
+    beside = re.finditer(
+        rf"\b([a-z'-]+ {last})\b|(?<!dr )(?<!with )\b({first} [a-z'-]+)(?=[,.?!]|$| (?:for|on|at|is)\b)", text
+    )
     names = [name[1] for name in introduced if name] + [name[1] or name[2] for name in beside]
     return [name for name in names if not wordings_told.NO_NAME.search(name)] + _SPELLED.findall(text)

@@ -140,6 +140,11 @@ def asked(prompt: str) -> tuple[Kind, ...]:
     return (Kind.AGREE,) if may_be_either else ()
 
 
+def cancels(prompt: str) -> bool:
+    """Whether an appointment is to be cancelled, so that agreeing would be wrong."""
+    return any(wordings.CANCELS.search(part) and not wordings.CONDITION.search(part) for part in sentences(prompt))
+
+
 def _asked_by(sentence: str, before: tuple[str, ...]) -> tuple[Kind, ...]:
     if wordings.BUSY.search(sentence) and not sentence.endswith("?") and "please" not in sentence:
         return ()
@@ -228,6 +233,8 @@ def _yes_or_no(sentence: str) -> tuple[Kind, ...]:
     no, yes = wordings.ANSWER_NO.search(sentence), wordings.ANSWER_YES.search(sentence)
     if no and not wordings.READ_BACK_IS_RIGHT.search(sentence) and not _is_the_other_choice(sentence, no, yes):
         return (Kind.DISAGREE,)
+    if not yes and wordings.EITHER.search(sentence):
+        return (Kind.NOT_OURS,)
     return (Kind.AGREE,) if yes else (Kind.READ_BACK,)
 
 

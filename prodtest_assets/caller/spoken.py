@@ -64,8 +64,15 @@ def duration(minutes: int) -> str:
     return f"{minutes} minutes"
 
 
-def number(e164: str) -> str:
-    """A North American number as it is said there, `202 555 0123`; any other one with its `+`."""
+def number(e164: str, *, only_end: bool = False) -> str:
+    """A North American number as it is said there, `202 555 0123`; any other one with its `+`.
+
+    Args:
+        e164: the number.
+        only_end: its last four digits are wanted, `0 1 2 3`.
+    """
+    if only_end:
+        return " ".join(e164[-4:])
     local = _NORTH_AMERICAN.fullmatch(e164)
     return " ".join(local.groups()) if local else e164
 

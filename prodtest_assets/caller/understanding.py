@@ -90,6 +90,7 @@ class Understanding:
         kinds = questions.asked(outside)
         refused = named.refuses(outside, self.facts)
         declining = refused or self._is_misspoken(prompt) or self._is_another_wish(outside)
+        declining = declining or named.greets_another(prompt, self.facts, self._scripted) or questions.cancels(outside)
         option = self._option(offered, outside, kinds, declining=declining)
         if option and keypad and not self._is_beside_the_question(option, kinds, speech=speech):
             return Reply(keys=option.key)
@@ -194,7 +195,7 @@ class Understanding:
             Kind.FIRST_NAME: spoken.part_of_name(facts.name, "first"),
             Kind.LAST_NAME: spoken.part_of_name(facts.name, "last"),
             Kind.SPELLING: spoken.spelled(spoken.part_of_name(facts.name, _part_to_spell(heard))),
-            Kind.PHONE: spoken.number(facts.number),
+            Kind.PHONE: spoken.number(facts.number, only_end=bool(wordings.LAST_FOUR.search(heard))),
             Kind.DAY: spoken.day(start),
             Kind.WEEKDAY: spoken.DAYS[start.weekday()],
             Kind.MONTH: spoken.MONTHS[start.month - 1],

@@ -31,6 +31,7 @@ REQUEST = wordings(rf"""
     (tell|give) (me|us)
     (please|just|now|kindly|to|and|then) (please )?({_ASKS}|repeat)
     {_WE_WILL}(choose|select|share|pick)|do you have a|is there a (particular|preferred|specific)
+    ^and you are\?
     ^(and )?your .. (is|was)\?|^(and )?the \w+ (is|will be) for\?
     (^|(?<=, )|(?<=tone )|(?<=beep )|(?<=keypad )|(?<=phone ))({_ASKS})
     (begin|start) (with|by)|let (me|us) (have|get|know)
@@ -105,6 +106,8 @@ SPELLING = wordings(r"spell(ing|ed|s)?|spelt")
 FIRST_NAME = wordings(r"(first|given|christian) name|forename")
 LAST_NAME = wordings(r"(last|family|second) name|surname")
 NAME = wordings(r"""
+    yours$
+    ^and you are$
     names?|introduce yourself|(coming|been) in\?
     whom? (am i|are you|do i|may i|should|shall|can i|will|would you (like|want) the)
     whom? (have i|are we)|who('s| is) (this|that|it|calling|speaking|coming|visiting|on the)
@@ -112,6 +115,7 @@ NAME = wordings(r"""
     (is|will be) for\?|who (you are|i have|i am|i'm)
     (call|address) you(?! (back|at|on|if|when|about|to|with|for|in))
 """)
+LAST_FOUR = wordings(r"last (four|4) digits of your .. (phone|mobile|cell|number)")
 PHONE = wordings(r"""
     (?<!by )(?<!on your )(?<!using your )(?<!on )(tele)?phone(?!'s)|mobile|cell|(call|reach|text|ring) you (back|at|on)
     (contact|callback|call-back|best|daytime|ten[- ]digit|10[- ]digit) (\w+ ){0,2}number
@@ -194,20 +198,28 @@ WHICH_ONE = wordings(r"""
     which one$
 """)
 """Asks for one of the things just named."""
-_VALUE = rf"(\d{{1,2}}(:\d\d)? ?[ap]m|{'|'.join(DAYS)}|noon|o'clock|today|tomorrow|({'|'.join(MONTHS)}) \d+)".lower()
+_DATE = rf"today|tomorrow|the \d+(st|nd|rd|th)|({'|'.join(MONTHS)}) \d+"
+_VALUE = rf"(\d{{1,2}}(:\d\d)? ?[ap]m|{'|'.join(DAYS)}|noon|o'clock|{_DATE})".lower()
 OFFER = wordings(rf"{_VALUE}[^.?!]{{0,60}} or [^.?!]{{0,30}}{_VALUE}")
 OFFERED_LIST = wordings(rf"{_VALUE}[^.?!]{{0,60}} and [^.?!]{{0,20}}{_VALUE}")
 """Days or times to choose from."""
 SAYS_YES_OR_NO = wordings(r"(say|saying|answer|reply|respond)( with)? \W?(either \W?)?yes|yes,? or no")
 OTHERWISE = wordings(r"^(otherwise|if (not|it is not|it's not|it isn't|that is not|this is not|incorrect|wrong))")
 ANYTHING_ELSE = wordings(
-    r"(any|some)thing (else|further)|what else|(other|any) questions|special (requests?|requirements?|needs)"
+    r"(any|some)thing (else|further|to add)|what else|(other|any) questions|special (requests?|requirements?|needs)"
 )
 CONFIRM_THIS = wordings(r"^(please|kindly|now|and|so)?,? ?confirm(?!\?)")
 GOES_AHEAD = wordings(r"go ahead|proceed|continue|finali[sz]e|(book|reserve|schedule) (it|that|this)")
 SAYS_CONFIRM = wordings(r"say \W?confirm|confirm\W? or \W?(cancel|change)")
 _AUX = "(is|are|am|was|do|does|did|shall|should|would|will|can|could|may|have|has)(n't)?"
 _SUBJECT = "(i|we|you|it|that|this|there|your|the|my|everything|all|these|those|any)"
+EITHER = wordings(r"\w+ or (?!not|no|something|anything)\w+( \w+)?$")
+"""One of two things nobody knows."""
+CANCELS = wordings(r"""
+    (will|is going to|is about to) be (cancelled|canceled|deleted|removed)
+    (we'll|i'll|will|going to|about to) (cancel|delete|remove) (it|this|that|your|the)
+""")
+CONDITION = wordings(r"if|unless|otherwise|not|(would|do|shall|should) (you|i|we)")
 AUXILIARY = wordings(rf"""
     ^how does
     ^{_AUX} [^?]*\?$
@@ -225,6 +237,7 @@ ANSWER_NO = wordings(r"""
     another|any other|again|main menu|to hear|directions|rate|coupon|voucher|discount|member(ship)?
     (another|second|different|other) (appointment|booking|time|day|slot|date|call|visit)
     (book|make|schedule) another|follow-?up
+    delet\w+|transfer you|put you through
     chang\w+|cancel\w*|start over|resched\w*|wrong|incorrect|repeat|hear ..(again|options)
     remind\w*|text message|sms|(speak|talk) (to|with)|operator|receptionist|wait(ing)? ?list|newsletter|marketing
     (loyalty|rewards?|program(me)?|survey|feedback)|(hear|need|have|know|add|ask) (\w+ ){0,2}(more|further|extra|else)

@@ -20,12 +20,19 @@ TEMPLATES = (
     "{day_and_time} is available. We are open from 9 to 5. Do you want it for {minutes} minutes?",
     "I can offer you {day} from {time}, for {minutes} minutes. Does that work for you?",
     "Great, {minutes} minutes on {date} at {clock}. Please say yes or no.",
+    "I've got you down for {short_day} at {keyed} for {minutes} minutes. OK?",
+    "So that's {spelled_day}, {spelled_time}, {minutes} minutes. Are you happy with that?",
+    "{minutes} minutes at {spelled_time} on {british_day}, correct?",
 )
 KEYED = (
     "You have chosen {day_and_time} for {minutes} minutes. Press 1 to confirm, 2 to choose again.",
     "{minutes} minutes, {day}, {time}. If this is correct, press 1. If not, press 2.",
     "We have you on {day} at {time}, for {minutes} minutes. Is that right? Press 1 for yes, 2 for no.",
 )
+HOURS = "twelve one two three four five six seven eight nine ten eleven".split()
+NTH = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth".split()
+NTH += "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split()
+NTH += [f"twenty-{nth}" for nth in NTH[:9]] + ["thirtieth", "thirty-first"]
 STARTS = st.builds(
     lambda day, minute: datetime(2026, 1, 5, tzinfo=UTC) + timedelta(days=day, minutes=minute),
     st.integers(0, 700),
@@ -50,6 +57,11 @@ def told(template: str, wish: Facts) -> str:
         minutes=wish.duration_min,
         date=f"{start:%Y-%m-%d}",
         clock=f"{start:%H:%M}",
+        short_day=f"{start:%a}, {start:%b}. {start.day}",
+        keyed=f"{start:%I %M %p}",
+        spelled_day=f"{start:%A} the {NTH[start.day - 1]} of {start:%B}",
+        spelled_time=f"half past {HOURS[start.hour % 12]}" if start.minute else f"{HOURS[start.hour % 12]} o'clock",
+        british_day=f"{start.day} {start:%b} {start.year}",
     )
 
 

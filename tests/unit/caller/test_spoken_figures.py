@@ -76,7 +76,7 @@ def test_a_name_is_another_one_where_it_shares_a_word_with_the_callers_own(promp
 @pytest.mark.parametrize(("today", "answer"), [(date(2026, 11, 19), "no"), (date(2026, 11, 22), "yes")])
 def test_tomorrow_is_a_day_like_any_other(today: date, answer: str) -> None:
     caller = Understanding(replace(FACTS, today=today))
-    reply = caller.reply("I can book you in tomorrow at 2:30 PM. Is that okay?", speech=True, keypad=False)
+    reply = caller.reply("I can book you in tomorrow. Is that okay?", speech=True, keypad=False)
 
     assert reply is not None
     assert reply.speech == answer

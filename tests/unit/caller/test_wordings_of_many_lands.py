@@ -10,10 +10,20 @@ from prodtest_assets.caller.understanding import Understanding
 
 FACTS = Facts("Jane Doe", "+12025550123", datetime(2026, 11, 23, 14, tzinfo=ZoneInfo("America/New_York")), 30)
 SPOKEN: dict[str | None, list[str]] = {
-    "Jane Doe": ["Kindly tell your good name.", "Whose name shall I put the booking in?"],
+    "0 1 2 3": ["What are the last four digits of your phone number?"],
+    "Jane Doe": [
+        "My name is Anna. What's yours?",
+        "I'm Sam, your assistant. And you are?",
+        "Kindly tell your good name.",
+        "Whose name shall I put the booking in?",
+    ],
     "Jane": ["What's your forename?"],
     "D-O-E": ["How is your last name spelt?"],
-    "Monday, November 23": ["When you're ready, tell me the date you'd like.", "Which date were you after?"],
+    "Monday, November 23": [
+        "Was that the 23rd or the 30th?",
+        "When you're ready, tell me the date you'd like.",
+        "Which date were you after?",
+    ],
     "Monday, November 23 at 2 PM": [
         "I have 9 AM, 10 AM and 2 PM, which one?",
         "Please tell your convenient date and time for the appointment.",
@@ -23,21 +33,42 @@ SPOKEN: dict[str | None, list[str]] = {
     "I would like to book an appointment": ["In a few words, tell me what you're calling about."],
     "yes": [
         "Are you still there?",
+        "If you do not agree, your appointment will be cancelled. Is Monday at 2 PM okay?",
+        "You'll be seeing Dr. Jane Smith on Monday, November 23 at 2 PM. Is that right?",
         "Hello? Can you hear me?",
         "Is the appointment for you?",
         "Shall I pop that in the diary for you?",
         "Can I pencil you in?",
         "Is the number you're ringing from the best one to get hold of you on?",
     ],
+    "no": [
+        "Your appointment will be cancelled. Is that okay?",
+        "We're going to cancel your booking for Monday, November 23 at 2 PM. Right?",
+        "Are you sure you want to delete this booking?",
+        "Got it, John Roe. Is that correct?",
+        "Is there anything to add?",
+    ],
     None: [
+        "Early or late afternoon?",
+        "Upper or lower teeth?",
         "Are you booking for yourself or for someone else?",
         "Leave a message with your name and number after the tone.",
         "I have 9 AM, 10 AM and 3 PM, which one?",
     ],
 }
 KEYED: dict[str, list[str]] = {
-    "1": ["This call is recorded. Press 1 to consent, or 2 to hang up.", "If you are still there, press 1."],
+    "0123": ["To verify it's you, enter the last four digits of your phone number."],
+    "231126": ["Enter the date as DDMMYY."],
+    "1": [
+        "Press 1 to use 202 555 0123, press 2 to enter another number.",
+        "If your first name is Jane press 1, otherwise press 2.",
+        "This call is recorded. Press 1 to consent, or 2 to hang up.",
+        "If you are still there, press 1.",
+    ],
     "2": [
+        "Press 1 to use 202 555 0199, press 2 to enter another number.",
+        "If your first name is Joan press 1, otherwise press 2.",
+        "We heard John Roe. Press 1 if correct, press 2 if not.",
         "To keep this appointment, Monday November 23 at 3:00 PM, hit 1. To pick another, hit 2.",
         "You entered 1 1 2 4. Press 1 if November twenty-fourth is right, 2 to enter it again.",
     ],
