@@ -1,7 +1,7 @@
 """Nothing leaks: the secrets and the callers that are masked in every text that a test hands on."""
 
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 from prodtest_assets.errors import ConfigurationError
@@ -36,7 +36,9 @@ def _passwords(settings: Settings) -> set[str]:
     if not settings.db_url:
         return set()
     try:
-        password = urlsplit(normalize_url(settings.db_url.get_secret_value())).password
+        parts = urlsplit(normalize_url(settings.db_url.get_secret_value()))
     except (ConfigurationError, ValueError):
         return set()
-    return {password, unquote(password)} if password else set()
+    options = parse_qs(parts.query)
+    found = {parts.password or "", *options.get("password", ()), *options.get("sslpassword", ())} - {""}
+    return found | {unquote(password) for password in found}

@@ -83,14 +83,16 @@ def customer_rows_untouched(booking_database: BookingDatabase) -> dg.AssetCheckR
         passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{changed} of {proof['sampled']} sampled rows changed by us, {unarchived} not archived{others}",
-        metadata=metadata | proof | {"count": changed + unarchived} | _changed(proof) | (advice if broken else {}),
+        metadata=metadata | _shown(proof) | {"count": changed + unarchived} | (advice if broken else {}),
     )
 
 
-def _changed(proof: Mapping[str, Any]) -> dict[str, Any]:
-    """The rows that we changed, as far as the proof names them, where a person and an alert look for them."""
+def _shown(proof: Mapping[str, Any]) -> dict[str, Any]:
+    """The proof's figures, and the rows that we changed, as far as it names them, where a person and an alert look."""
+    figures = {name: value for name, value in proof.items() if name != "changed_rows"}
     rows = [dict(zip(("table", "id"), row.rsplit(":", 1), strict=True)) for row in proof.get("changed_rows", ())]
-    return {"sample": markdown_table(rows), "truncated": len(rows) < proof["changed_by_us"]} if rows else {}
+    sample = {"sample": markdown_table(rows), "truncated": len(rows) < proof["changed_by_us"]} if rows else {}
+    return figures | sample
 
 
 @dg.asset_check(asset=USERS.key, additional_deps=[TEST_DATA_CLEANUP])

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -47,7 +48,7 @@ def with_sources(assets: Sequence[Any], specs_in: str) -> list[Any]:
     with warnings.catch_warnings():
         # Dagster calls code references a beta. They only decorate, and that is no news to whoever loads this.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        reference = dg.LocalFileCodeReference(file_path=specs_in, label="prodtest_assets")
+        reference = dg.LocalFileCodeReference(file_path=specs_in, label=Path(specs_in).name)
         described = dg.CodeReferencesMetadataValue(code_references=[reference])
         return [
             asset.merge_attributes(metadata={"dagster/code_references": described})

@@ -38,7 +38,8 @@ def observations(database: Database, snapshot: Snapshot) -> Iterator[dg.AssetObs
         metadata={
             **_estimate(tables["appointments"]),
             "test_rows": snapshot.total,
-            "newest_row": _moment(tables["newest_appointment"]),
+            # The row with the highest id need not be the youngest.
+            "newest_row": _moment(max(filter(None, (tables["newest_appointment"], snapshot.newest)), default=None)),
             "newest_test_row": _moment(snapshot.newest),
             "oldest_test_row": _moment(snapshot.oldest),
         },

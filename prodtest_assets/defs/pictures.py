@@ -13,6 +13,7 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _WIDTH, _HEIGHT = 8.0, 3.2  # inches
@@ -81,7 +82,7 @@ def bars(
     Args:
         rows: name, length and what its colour says.
         unit: of the lengths.
-        labels: what stands at the bars' ends; the lengths themselves if left out.
+        labels: what stands at the bars' ends; if left out, the lengths themselves, which are whole numbers then.
     """
     figure, axes = _canvas(title, height=1.0 + _INCHES_PER_BAR * len(rows))
     lengths = [length for _, length, _ in rows]
@@ -91,6 +92,8 @@ def bars(
     axes.invert_yaxis()
     axes.set_xlabel(unit)
     axes.margins(x=0.35 if labels else 0.12)
+    if not labels:
+        _count_whole(axes.xaxis)
     axes.set_xlim(left=0, right=max(axes.get_xlim()[1], 1))
     return _markdown(figure, title)
 
@@ -107,14 +110,19 @@ def _canvas(title: str, height: float = _HEIGHT) -> "tuple[Figure, Axes]":
 
 def _upright(figure: "Figure", axes: "Axes", description: str) -> dg.MarkdownMetadataValue:
     """A picture whose height is a number of rows."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _count_whole(axes.yaxis)
     axes.set_ylabel("rows")
     # Only now: the limit, once set, stops following what is drawn.
     axes.margins(y=0.15)
     axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1))
     return _markdown(figure, description)
+
+
+def _count_whole(axis: "Axis") -> None:
+    """There is no half of a row."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _markdown(figure: "Figure", description: str) -> dg.MarkdownMetadataValue:

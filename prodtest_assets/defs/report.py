@@ -37,7 +37,12 @@ TEST_DATA_REPORT = asset_key("test_data_report")
 def report_on_test_data(
     context: dg.AssetExecutionContext, booking_database: BookingDatabase
 ) -> dg.MaterializeResult[None]:
-    """What a person wants to know after a run, measured once more after cleanup."""
+    """What a person wants to know after a run, measured **once more after cleanup**.
+
+    - `report` says how each test ended, what was removed, and what is left that should not be there.
+    - `page` is one HTML file with charts and transcripts; `prodtest export --format html` writes the same.
+    - `every_production_test_passed` turns the run red, at its very end, when a test did not pass.
+    """
     settings = booking_database.settings()
     run_id = UUID(context.run.run_id)
     with booking_database.reading() as database:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -156,6 +157,17 @@ def test_a_snapshot_observes_the_application_s_tables(
     assert (appointments["dagster/row_count"], appointments["test_rows"]) == (4, 1)
     assert appointments["newest_row"] == appointments["newest_test_row"] > time.time() - 600
     assert (events["events_of_test_rows"], events["events_to_be_removed"]) == (1, 0)
+
+
+def test_no_row_is_newer_than_the_newest(run_job: RunJob, world: BookingWorld, instance: dg.DagsterInstance) -> None:
+    world.book()
+    world.book(age=timedelta(hours=2))
+
+    run_job(ALONE, selection=["test_data_snapshot"])
+
+    key = dg.AssetKey(["booking", "appointments"])
+    seen = values(instance.fetch_observations(key, limit=1).records[0].asset_observation.metadata)
+    assert seen["newest_row"] == seen["newest_test_row"] > seen["oldest_test_row"]
 
 
 def test_a_table_that_was_never_analysed_has_no_estimate(

@@ -59,6 +59,12 @@ def test_a_password_is_a_secret_in_both_spellings() -> None:
     assert {"p%40ssword", "p@ssword", "token-1"} <= secrets_of(settings)
 
 
+def test_a_password_behind_the_question_mark_is_a_secret_too() -> None:
+    settings = load_settings(db_url="postgresql://me@host/db?password=p%40ssword&sslpassword=of-the-key")
+
+    assert {"p@ssword", "of-the-key"} <= secrets_of(settings)
+
+
 def test_a_cell_with_a_bar_or_a_line_break_stays_one_cell() -> None:
     assert table_text([{"a": "x|y\nz", "b": None}]).splitlines()[2] == r"| x\|y z |  |"
 
