@@ -93,12 +93,7 @@ booked AS (
 -- name: known_alike
 -- The same for counting. Marked rows of one user on the same side of the cutoff, of which nothing is known one by one,
 -- have the same verdict: they stand as one row with their number.
-single AS MATERIALIZED (
-    SELECT l.appointment_id AS id FROM ledger l WHERE l.appointment_id IS NOT NULL
-    UNION SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.appointments'::regclass
-    UNION SELECT unnest({named})
-    UNION SELECT b.row_id FROM blocked b WHERE b.table_oid = 'public.appointments'::regclass
-),
+{single},
 known AS MATERIALIZED (
     SELECT NULL::bigint AS id, g.user_id, side.created_at, true AS is_test_data, NULL::text AS call_sid,
            NULL::uuid AS run_id, NULL::text AS run_state, side.created_at AS aged_from, side.alike
@@ -113,6 +108,19 @@ known AS MATERIALIZED (
     FROM single s JOIN public.appointments a ON a.id = s.id LEFT JOIN ledger l ON {made_row:l}
     WHERE a.is_test_data OR NOT a.is_test_data AND l.may_be_adopted
 ),
+{booked_alike}
+
+-- name: single
+-- Rows of which something may be known one by one.
+single AS MATERIALIZED (
+    SELECT l.appointment_id AS id FROM ledger l WHERE l.appointment_id IS NOT NULL
+    UNION SELECT e.row_id FROM exempt e WHERE e.table_oid = 'public.appointments'::regclass
+    UNION SELECT unnest({named})
+    UNION SELECT b.row_id FROM blocked b WHERE b.table_oid = 'public.appointments'::regclass
+)
+
+-- name: booked_alike
+-- How many rows each owner of known rows has, where all marked rows of these owners are known.
 booked AS (
     -- All marked rows are known, so the others are the rest: the index of the owners answers without the table.
     SELECT user_id, sum(proven) AS proven, sum(present) AS present, sum(present) - sum(marked) AS unmarked

@@ -46,8 +46,8 @@ BEGIN
         -- The rows of one user come side by side and stay so: every batch looks at all rows of its users.
         SELECT j.table_oid, j.verdict, array_agg(j.id) AS ids,
                CASE WHEN v_plan.row_limit IS NOT NULL THEN array_agg(j.aged_from) END AS aged_from
-        FROM prodtest.judge(
-            v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) j
+        FROM (SELECT g.table_oid, g.verdict, unnest(g.ids) AS id, unnest(g.aged_from) AS aged_from FROM prodtest.judge(
+            v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) g) j
         GROUP BY j.table_oid, j.verdict
     ),
     stored AS (
@@ -147,11 +147,12 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.judge(
     p_scope text, p_cutoff timestamptz, p_run uuid, p_named bigint[], p_named_users bigint[], p_people bigint[],
     p_active_only boolean
-) RETURNS TABLE (table_oid regclass, id bigint, owner bigint, verdict text, aged_from timestamptz)
+) RETURNS TABLE (table_oid regclass, ids bigint[], verdict text, aged_from timestamptz[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off SET work_mem = '64MB'
 SET max_parallel_workers_per_gather = 0
 SET plan_cache_mode = force_generic_plan AS $$
--- The verdict on every known row of these users, and on the users themselves.
+-- The verdict on every known row of these users, and on the users themselves. Marked rows of one user on the same side of
+-- the cutoff, and of now, have the same verdict unless more is known of them one by one: they are judged together.
 #variable_conflict use_column
 DECLARE
     v_scopes text[] := prodtest.verdicts_of(p_scope);
@@ -160,10 +161,30 @@ DECLARE
     v_ids bigint[] := p_people;
     v_active_only boolean := p_active_only;
 BEGIN
-    RETURN QUERY WITH {sources}, {judged_appointments:by_user.as_asked}, {judged_users:by_id}
-    SELECT 'public.appointments'::regclass, j.id, j.user_id, j.verdict, j.aged_from FROM judged j
+    RETURN QUERY WITH {sources}, {single},
+    marked AS NOT MATERIALIZED (
+        SELECT a.id, a.user_id, {since:a.created_at} AS since, a.cancelled_at IS NOT NULL OR a.status = 'cancelled' AS is_cancelled
+        FROM public.appointments a
+        WHERE a.is_test_data AND a.user_id = ANY (v_ids) AND a.id NOT IN (SELECT s.id FROM single s)
+    ),
+    known AS MATERIALIZED (
+        SELECT NULL::bigint AS id, array_agg(m.id) AS ids, m.user_id, true AS is_test_data, NULL::timestamptz AS cancelled_at,
+               CASE WHEN v_active_only AND m.is_cancelled THEN 'cancelled' END AS status, NULL::text AS call_sid,
+               NULL::uuid AS run_id, NULL::text AS run_state, min(m.since) AS aged_from, array_agg(m.since) AS each_from,
+               count(*)::int AS alike
+        FROM marked m
+        GROUP BY m.user_id, m.since < p_cutoff, m.since > clock_timestamp(), v_active_only AND m.is_cancelled
+        UNION ALL
+        SELECT a.id, ARRAY[a.id], a.user_id, a.is_test_data, a.cancelled_at, a.status, l.call_sid, l.run_id, l.run_state,
+               f.aged_from, ARRAY[f.aged_from], 1
+        FROM single s JOIN public.appointments a ON a.id = s.id LEFT JOIN ledger l ON {made_row:l}
+        CROSS JOIN LATERAL (SELECT coalesce(l.opened_at, {since:a.created_at}) AS aged_from) f
+        WHERE (a.is_test_data OR NOT a.is_test_data AND l.may_be_adopted) AND a.user_id IN (SELECT unnest(v_ids))
+    ),
+    {booked_alike}, {judged_known:as_asked}, {judged_users:by_id}
+    SELECT 'public.appointments'::regclass, j.ids, j.verdict, j.each_from FROM judged j
     UNION ALL
-    SELECT 'public.users'::regclass, u.id, u.id, u.verdict, coalesce(u.first_opened_at, u.created_at)
+    SELECT 'public.users'::regclass, ARRAY[u.id], u.verdict, ARRAY[coalesce(u.first_opened_at, u.created_at)]
     FROM judged_user u WHERE u.verdict <> 'in_use';
 END
 $$;
@@ -208,11 +229,12 @@ BEGIN
         SELECT a.user_id FROM ledger l JOIN public.appointments a ON a.id = l.appointment_id WHERE NOT a.is_test_data
     ) o;
     WITH added AS (
-        SELECT r.table_oid, r.id
+        SELECT r.table_oid, i.id
         FROM prodtest.judge(
             v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) r
+        CROSS JOIN LATERAL unnest(r.ids) AS i(id)
         WHERE r.verdict = ANY (v_verdicts)
-          AND NOT EXISTS (SELECT 1 FROM prodtest.blocked_row b WHERE b.table_oid = r.table_oid AND b.row_id = r.id)
+          AND NOT EXISTS (SELECT 1 FROM prodtest.blocked_row b WHERE b.table_oid = r.table_oid AND b.row_id = i.id)
         EXCEPT
         SELECT b.table_oid, unnest(b.row_ids) FROM prodtest.plan_batch b WHERE b.plan_id = p_plan
     ),
@@ -244,9 +266,10 @@ BEGIN
     p_run := v_plan.run_id;
     v_named_users := v_plan.named_users;
     WITH {sources}, {people} SELECT array_agg(p.id) INTO v_people FROM people p;
-    RETURN (SELECT jsonb_build_object('rows', count(*), 'oldest', min(j.aged_from)) FROM prodtest.judge(
+    RETURN (SELECT jsonb_build_object('rows', count(*), 'oldest', min(i.aged_from)) FROM prodtest.judge(
         v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users, v_people, v_plan.active_only) j
+        CROSS JOIN LATERAL unnest(j.ids, j.aged_from) AS i(id, aged_from)
         WHERE j.verdict = ANY (v_verdicts)
-          AND NOT EXISTS (SELECT 1 FROM prodtest.blocked_row b WHERE b.table_oid = j.table_oid AND b.row_id = j.id));
+          AND NOT EXISTS (SELECT 1 FROM prodtest.blocked_row b WHERE b.table_oid = j.table_oid AND b.row_id = i.id));
 END
 $$;
