@@ -131,6 +131,8 @@ def photograph(html: str) -> None:
             view.screenshot(path=HERE / f"report-{name}.png")
             charts = view.locator("section", has=view.get_by_role("heading", name="What was stored"))
             charts.screenshot(path=HERE / f"report-{name}-charts.png")
+            if name == "desktop":
+                view.locator("table.tests").screenshot(path=HERE / f"report-{name}-tests.png")
         browser.close()
     for picture in HERE.glob("report-*.png"):
         Image.open(picture).quantize(256).save(picture, optimize=True)

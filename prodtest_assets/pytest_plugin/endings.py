@@ -54,7 +54,7 @@ class Endings:
                 "test": _one_line(mask(test)),
                 "outcome": ending.outcome,
                 "seconds": round(ending.seconds, 2),
-                "reason": _short(_one_line(mask(ending.reason))),
+                "reason": _short(_one_line(mask(_gist(ending.reason)))),
             }
 
 
@@ -69,6 +69,11 @@ def reason_of(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     where = "" if report.when == "call" else f"in {report.when}: "
     return f"{where}{crash.message if crash else report.longrepr}"
+
+
+def _gist(reason: str) -> str:
+    """The first line: pytest explains the assertion in those that follow."""
+    return next((line for line in reason.splitlines() if line.strip()), "")
 
 
 def _one_line(text: str) -> str:

@@ -185,7 +185,7 @@ def test_passes(caller): assert caller.stored(caller.book())
 def test_fails(caller, production_api_key):
     call = caller.book()
     stored = caller.stored(call)
-    pytest.fail(f"{production_api_key} {stored.full_name} {stored.mobile}" + "\\x00\\x1b[31m\\n" + "x" * 400)
+    pytest.fail(f"{production_api_key} {stored.full_name} {stored.mobile}" + "\\x00\\x1b[31m" + "x" * 400 + "\\nmore")
 @pytest.mark.parametrize("number", ["+12125550147"])
 def test_is_skipped(number): pytest.skip("not [bold]today[/bold]")
 @pytest.fixture

@@ -54,9 +54,9 @@ def test_everything_a_reader_wants_to_know_is_there():
     for words in (
         "Something is left that should not be there",
         "33 passed, 1 failed, 1 skipped",
-        "test_booking test_flow.py: failed Hello 2.5",
-        "test_calendar test_flow.py: skipped GOOGLE_CALENDAR_ENABLED not configured",
-        "test_greeting[5 digits] test_flow.py 1.0",
+        "test_booking test_flow.py: failed in 2.5 s Hello",
+        "test_calendar test_flow.py: skipped in 0.0 s GOOGLE_CALENDAR_ENABLED not configured",
+        "test_greeting[5 digits] test_flow.py: passed in 1.0 s",
         "84 of 91 booked",
         "1 appointment, 2 users",
         "3 rows can come back",
