@@ -57,6 +57,8 @@ def _time(heard: str, start: datetime, most: int | None, *, again: bool) -> str:
     """By the clock of 24 hours, which leaves no doubt, unless the other one is asked for, or this was not taken."""
     asked = _NAME_OF_CLOCK.sub("", heard)
     is_hour = "hour" in asked and not re.search("minute|time", asked)
+    if most is None and not wordings_menu.KEYED_IN.search(heard):
+        return ""
     of_24 = bool(wordings_menu.CLOCK_OF_24.search(heard)) or not (wordings_menu.CLOCK_OF_12.search(heard) or again)
     hour = f"{start:%H}" if of_24 else f"{start:%I}"
     if is_hour and most != _KEYS_OF_TIME and not wordings_menu.FOUR_DIGITS.search(heard):

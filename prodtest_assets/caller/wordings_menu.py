@@ -3,6 +3,7 @@
 from prodtest_assets.caller.wordings import wordings
 
 ANY_KEY = wordings(r"any key")
+KEYED_IN = wordings(r"enter|key in|punch in|type|dial|digits?|key ?pad|press|keys")
 CLOCK_OF_24 = wordings(r"24|twenty[- ]four|military|to (17|18|19|20|21|23)")
 CLOCK_OF_12 = wordings(r"12[- ]hour|twelve[- ]hour|to (12|twelve)")
 FOUR_DIGITS = wordings(r"(four|4)[- ]digits?|hhmm")

@@ -340,6 +340,8 @@ def test_a_caller_who_prefers_keys_uses_them_where_both_are_taken() -> None:
     caller = Understanding(FACTS, prefers_keys=True)
     assert caller.reply("How long shall it be?", speech=True, keypad=True) == Reply(keys="30")
     assert caller.reply("What is your name?", speech=True, keypad=True) == Reply(speech="Jane Doe")
+    assert caller.reply("Please enter the time.", speech=True, keypad=True) == Reply(keys="1400")
+    assert caller.reply("And at what time?", speech=True, keypad=True) == Reply(speech=FULL)
 
 
 def test_a_request_to_say_it_again_repeats_the_last_answer() -> None:
