@@ -33,6 +33,7 @@ _LABEL_FIRST = re.compile(rf"{_CLAUSE}[^.;!?]*?{_VERB}{_PREFIX}{_KEY}")
 _LABEL_BEGINS = re.compile(_CLAUSE)
 _KEY_FIRST = re.compile(rf"(?:{_VERB})?{_PREFIX}{_KEY}{_SUFFIX}{_MEANS}|\boption\s+{_KEY.replace('key', 'option')},\s*")
 _LISTED = re.compile(rf"(?:^|(?<=: )){_KEY.replace('key', 'first')}(?:,\s+|{_MEANS})|{_KEY}{_MEANS}")
+_KEY_LAST = re.compile(rf"(?:(?:to|for|if)\s+)?(?P<label>[^,;:]{{3,60}}),\s+{_KEY}[.!]?")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _LINK = r"(?:[\s,;:-]|\b(?:and|or|then|please|simply|just|you (?:can|may))\b)*"
 _LINK_BEFORE, _LINK_AFTER = re.compile(_LINK + "$"), re.compile("^" + _LINK)
@@ -202,7 +203,9 @@ def _labels_first(sentence: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def _of_list(sentence: str) -> tuple[list[tuple[str, str]], str]:
-    """A list without any verb, and its heading: "1 for appointments, 2 for billing." or "One, book a visit." """
+    """A list without any verb, and its heading: "1 for visits, 2 for billing.", "One, book a visit." or "Visits, 1." """
+    if last := _KEY_LAST.fullmatch(sentence):
+        return [(last["key"], last["label"])], ""
     keys = list(_LISTED.finditer(sentence))
     if not keys or not keys[0]["first"]:
         return [], sentence

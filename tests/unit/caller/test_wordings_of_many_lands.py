@@ -66,6 +66,8 @@ KEYED: dict[str, list[str]] = {
         "If you are still there, press 1.",
     ],
     "2": [
+        "Prescriptions, 1. Appointments, 2. Test results, 3.",
+        "You chose Mon 30 Nov. To accept, 1. To change, 2.",
         "Press 1 to use 202 555 0199, press 2 to enter another number.",
         "If your first name is Joan press 1, otherwise press 2.",
         "We heard John Roe. Press 1 if correct, press 2 if not.",
