@@ -203,7 +203,7 @@ def _labels_first(sentence: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def _of_list(sentence: str) -> tuple[list[tuple[str, str]], str]:
-    """A list without any verb, and its heading: "1 for visits, 2 for billing.", "One, book a visit." or "Visits, 1." """
+    """A list without verbs, and its heading: "1 for visits, 2 for billing." or "One, book a visit." or "Visits, 1." """
     if last := _KEY_LAST.fullmatch(sentence):
         return [(last["key"], last["label"])], ""
     keys = list(_LISTED.finditer(sentence))
