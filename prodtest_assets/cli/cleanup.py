@@ -17,6 +17,7 @@ from prodtest_assets.cli.output import per_table
 from prodtest_assets.cli.progress import removal_progress
 from prodtest_assets.errors import CheckFailed, RefusedForSafety
 from prodtest_assets.settings import Settings
+from prodtest_assets.testdata.cleanup.due import refuse_while_unexplained, unexplained
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan, trigger_refusal
 from prodtest_assets.testdata.cleanup.models import CleanupPlan, CleanupReport, Policy, Scope
 from prodtest_assets.testdata.cleanup.plan import load_plan, plan_cleanup
@@ -133,8 +134,11 @@ def _dry_run(settings: Settings, request: Request, *, as_json: bool) -> None:
         else:
             permit, why_not_stored = _permit_to_store(database, settings)
             plan = _new_plan(database, request, permit)
-        forbidden = trigger_refusal(database, plan.id, request.policy) if plan.total else None
-        show_plan(plan, request.policy, database.name, why_not_stored, forbidden, as_json=as_json)
+        forbidden = unexplained(database) or (
+            trigger_refusal(database, plan.id, request.policy) if plan.total else None
+        )
+        slow = [f"{key['table_name']} ({key['name']})" for key in database.rows("unindexed_keys")]
+        show_plan(plan, request.policy, database.name, why_not_stored, forbidden, slow, as_json=as_json)
 
 
 def _permit_to_store(database: Database, settings: Settings) -> tuple[WritePermit | None, str | None]:
@@ -166,6 +170,7 @@ def _live(settings: Settings, request: Request, *, ask: bool, as_json: bool) -> 
         permit = authorize_writes(database, write_rules_of(settings))
     ensure_schema(database_url(settings), reserved_numbers(settings))
     with orderly_end(), booking_database(settings, show_sql=request.show_sql) as database:
+        refuse_while_unexplained(database)
         plan_id = _confirmed_plan(database, permit, request) if ask else request.plan_id
         report = _execute(database, permit, request, plan_id)
         events = remove_events(database, settings)

@@ -48,6 +48,7 @@ def show_plan(
     database: str,
     why_not_stored: str | None,
     forbidden: str | None,
+    unindexed: Sequence[str],
     *,
     as_json: bool,
 ) -> None:
@@ -58,18 +59,21 @@ def show_plan(
         policy: the limits of this request.
         database: its name.
         why_not_stored: the reason why the plan has no id; None when it has one.
-        forbidden: why triggers of the application forbid a live run; None when they do not.
+        forbidden: what forbids a live run, such as triggers of the application; None when nothing does.
+        unindexed: tables with a foreign key that leads here and has no index.
         as_json: as one document instead of lines.
     """
     refused = "; ".join(filter(None, (_too_large(plan, policy) if _is_too_large(plan, policy) else None, forbidden)))
     if as_json:
-        show_json(_plan_document(plan, database, refused or None, why_not_stored))
+        show_json(_plan_document(plan, database, refused or None, why_not_stored) | {"unindexed": list(unindexed)})
         return
     show(f"dry run on {database}: nothing is removed")
     show(f"  would go: {per_table(plan.rows)} (created before {instant(plan.cutoff)})")
     if plan.truncated:
         show(f"  left for later: {counted(plan.truncated, 'row')}, since --max-delete is {policy.max_delete:,}")
     _show_effects(plan)
+    if plan.total and unindexed:
+        show(f"  slow, no index (prodtest preflight has the statement): {', '.join(unindexed)}")
     _show_kept(plan)
     if refused:
         show(f"  a live run would be refused: {refused}")

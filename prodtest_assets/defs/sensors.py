@@ -13,7 +13,7 @@ from prodtest_assets.defs.locations import is_of_this_location
 from prodtest_assets.defs.resources import readable_database, retention, write_rules
 from prodtest_assets.errors import ConfigurationError, RefusedForSafety
 from prodtest_assets.settings import Settings, load_settings
-from prodtest_assets.testdata.cleanup.due import CleanupDue, broken_promises, cleanup_due, rest_after, unexplained
+from prodtest_assets.testdata.cleanup.due import CleanupDue, cleanup_due, rest_after, unexplained
 from prodtest_assets.testdata.connection import Database
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.heartbeats import beat
@@ -59,8 +59,8 @@ def _answer(
     if job:
         return dg.SkipReason(f"a run of {job} is on its way; it cleans")
     due = cleanup_due(database, retention(settings))
-    if due.rows and (broken := broken_promises(database)):
-        return dg.SkipReason(f"{due.rows} rows may go, but {unexplained(broken[0]['id'])}")
+    if due.rows and (reason := unexplained(database)):
+        return dg.SkipReason(f"{due.rows} rows may go, but {reason}")
     return decide(context, due)
 
 

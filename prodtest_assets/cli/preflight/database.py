@@ -1,6 +1,6 @@
 """What the checklist says about the booking database. It only reads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,6 +87,7 @@ def _tables(database: Database, tables: Mapping[str, Any]) -> Iterator[Line]:
         yield passed("index", "is_test_data has a valid one")
     else:
         yield warned("index", "is_test_data has no valid one", "let the application's migration add it")
+    yield _foreign_keys(database.rows("unindexed_keys"))
     yield _rights(found)
     yield _schema(database, tables)
     yield archive_line(found["archive_bytes"] or 0, free_disk(found, database.row("server_identity")["system_id"]))
@@ -97,6 +98,14 @@ def _migration(found: Mapping[str, Any], revision: str) -> Line:
         owed = f"let the application's migration repair it, as {MARK_REVISION} has it"
         return failed("migration", "is_test_data is not a boolean that is never null", owed)
     return passed("migration", f"is_test_data is there{revision}")
+
+
+def _foreign_keys(unindexed: Sequence[Mapping[str, Any]]) -> Line:
+    if not unindexed:
+        return passed("foreign keys", "each that leads to test rows has an index")
+    keys = ", ".join(f"{key['table_name']} ({key['name']})" for key in unindexed)
+    todo = " ".join(key["statement"] for key in unindexed)
+    return warned("foreign keys", f"without an index each removed row reads the whole table: {keys}", todo)
 
 
 def _rights(found: Mapping[str, Any]) -> Line:

@@ -77,22 +77,24 @@ def broken_promises(database: Database) -> list[Mapping[str, Any]]:
     return list(database.rows("broken_promises")) if database.has_schema else []
 
 
+def unexplained(database: Database) -> str | None:
+    """Why nothing is cleaned, in a sentence that says where to read on; None while no broken promise forbids it."""
+    if not (broken := broken_promises(database)):
+        return None
+    return (
+        f"cleanup {broken[0]['id']} changed or lost a customer's row; nothing is cleaned until somebody has looked at "
+        "it and said so: docs/operations.md#a-customers-row-was-changed"
+    )
+
+
 def refuse_while_unexplained(database: Database) -> None:
     """Let nothing be cleaned while a broken promise is not understood.
 
     Raises:
         RefusedForSafety: there is one; the message says which, and where to read on.
     """
-    if broken := broken_promises(database):
-        raise RefusedForSafety(unexplained(broken[0]["id"]))
-
-
-def unexplained(cleanup_id: UUID) -> str:
-    """Why nothing is cleaned, in a sentence."""
-    return (
-        f"cleanup {cleanup_id} changed or lost a customer's row; nothing is cleaned until somebody has looked at it "
-        "and said so: docs/operations.md#a-customers-row-was-changed"
-    )
+    if reason := unexplained(database):
+        raise RefusedForSafety(reason)
 
 
 def rest_after(failures: int) -> timedelta:

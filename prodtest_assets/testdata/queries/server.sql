@@ -54,6 +54,29 @@ SELECT session_user AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = sess
 FROM pg_attribute mark LEFT JOIN pg_settings data ON data.name = 'data_directory'
 WHERE mark.attrelid = to_regclass('public.appointments') AND mark.attname = 'is_test_data' AND NOT mark.attisdropped
 
+-- name: unindexed_keys
+-- Foreign keys to what a cleanup removes for which no index begins with their columns, so that each removed row makes the
+-- server read the whole table, and the statement that adds one.
+WITH RECURSIVE reach AS (
+    SELECT unnest(ARRAY['public.appointments', 'public.users']::regclass[])::oid AS t
+    UNION SELECT c.conrelid FROM reach r JOIN pg_constraint c
+    ON c.confrelid = r.t AND c.contype = 'f' AND c.confdeltype = 'c' AND c.conparentid = 0
+)
+SELECT f.conname AS name, concat(nullif(n.nspname, 'public') || '.', t.relname) AS table_name,
+       format('CREATE INDEX %%sON %%I.%%I (%%s);', CASE WHEN t.relkind = 'r' THEN 'CONCURRENTLY ' END, n.nspname, t.relname,
+              k.columns) AS statement
+FROM reach r JOIN pg_constraint f ON f.contype = 'f' AND f.confrelid = r.t AND f.conparentid = 0
+JOIN pg_class t ON t.oid = f.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+CROSS JOIN LATERAL (
+    SELECT string_agg(format('%%I', a.attname), ', ' ORDER BY c.place) AS columns
+    FROM unnest(f.conkey) WITH ORDINALITY AS c(number, place)
+    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = c.number) k
+WHERE NOT EXISTS (
+    SELECT 1 FROM pg_index i WHERE i.indrelid = f.conrelid AND i.indisvalid
+    AND f.conkey <@ (i.indkey::int2[])[0 : cardinality(f.conkey) - 1]
+    AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%%s IS NOT NULL)', k.columns)))
+ORDER BY 2, 1
+
 -- name: installed_fingerprint
 -- Which version of our functions stands here; null when none does, or none for the tables that are here now, which a role
 -- that may not use the schema cannot know.

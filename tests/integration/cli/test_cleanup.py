@@ -211,6 +211,30 @@ def test_a_limited_dry_run_shows_what_a_limited_live_run_removes(seeded: Booking
     assert live["deleted"] == {"appointments": 2}
 
 
+def test_nothing_goes_while_an_earlier_cleanup_that_changed_a_customers_row_is_not_understood(
+    seeded: BookingWorld,
+) -> None:
+    first = cleanup(seeded, "--no-dry-run", "--limit", "1", "--json").json()["cleanup"]
+    seeded.sql("UPDATE prodtest.cleanup_run SET proof = proof || '{\"changed_by_us\": 1}'")
+    refused = cleanup(seeded, "--no-dry-run", "--yes")
+    assert (refused.code, refused.out) == (3, "")
+    reason = f"cleanup {first} changed or lost a customer's row; nothing is cleaned until somebody has looked at it"
+    assert reason in refused.complaint
+    assert "docs/operations.md#a-customers-row-was-changed" in refused.complaint
+    dry = cleanup(seeded, "--json")
+    assert dry.code == 0
+    assert reason in dry.json()["would_be_refused"]
+    seeded.sql('UPDATE prodtest.cleanup_run SET proof = proof || \'{"acknowledged": "qa: a test of this rule"}\'')
+    assert cleanup(seeded, "--no-dry-run").code == 0
+
+
+def test_a_plan_names_tables_that_each_removed_row_makes_the_server_read(seeded: BookingWorld) -> None:
+    assert "slow" not in cleanup(seeded).out
+    seeded.sql("CREATE TABLE notices (of bigint REFERENCES appointments ON DELETE CASCADE)")
+    assert "  slow, no index (prodtest preflight has the statement): notices (notices_of_fkey)\n" in cleanup(seeded).out
+    assert cleanup(seeded, "--json").json()["unindexed"] == ["notices (notices_of_fkey)"]
+
+
 def test_active_only_leaves_cancelled_rows_and_says_so_before_and_after(seeded: BookingWorld) -> None:
     cancelled = seeded.book(age=timedelta(hours=40), cancelled=True)
     for test_mode in (False, True):

@@ -23,8 +23,8 @@ from tests.integration.cli.commands import Result, command, environment, prodtes
 # In the order in which a person would ask.
 _EVERYTHING = [
     "database URL", "database", "database name", "primary", "server identity", "server version", "clock",
-    "migration", "index", "rights", "schema prodtest", "archive", "test mode", "auto cleanup", "retention", "suite",
-    "application", "API key", "signature", "calendar",
+    "migration", "index", "foreign keys", "rights", "schema prodtest", "archive", "test mode", "auto cleanup",
+    "retention", "suite", "application", "API key", "signature", "calendar",
 ]  # fmt: skip
 
 
@@ -144,6 +144,27 @@ def test_a_missing_index_is_a_warning_and_one_of_another_name_is_none(world: Boo
     assert check(world)["index"]["level"] == "warn"
     world.sql("CREATE INDEX another ON appointments (is_test_data, created_at)")
     assert check(world)["index"]["level"] == "pass"
+
+
+def test_a_foreign_key_without_an_index_is_a_warning_with_the_statement_that_helps(world: BookingWorld) -> None:
+    assert check(world)["foreign keys"]["level"] == "pass"
+    world.sql('CREATE TABLE "Sent" (id uuid PRIMARY KEY, "of" bigint REFERENCES appointments ON DELETE CASCADE)')
+    world.sql('CREATE TABLE read (sent uuid REFERENCES "Sent" ON DELETE CASCADE, who bigint REFERENCES users, a int)')
+    world.sql("CREATE INDEX ON read (a, who)")
+    world.sql("CREATE INDEX ON read (who) WHERE a > 0")
+    found = check(world)["foreign keys"]
+    assert found["level"] == "warn"
+    assert found["message"] == (
+        "without an index each removed row reads the whole table: Sent (Sent_of_fkey), read (read_sent_fkey), read"
+        " (read_who_fkey)"
+    )
+    for statement in found["do"].split(";")[:-1]:
+        assert "CONCURRENTLY" in statement
+        world.sql(statement)
+    assert check(world)["foreign keys"]["level"] == "pass"
+    world.sql("DROP INDEX read_who_idx1")
+    world.sql("CREATE INDEX ON read (who) WHERE who IS NOT NULL")
+    assert check(world)["foreign keys"]["level"] == "pass"
 
 
 def test_a_history_of_its_own_is_said(world: BookingWorld) -> None:
