@@ -53,7 +53,7 @@ _GREETED = re.compile(
     r"\b(?i:got it|got|heard|thank you|thanks|okay|ok|great|perfect|welcome back),? "
     r"((?:[A-Z][a-z'-]+ ){1,2}[A-Z][a-z'-]+)(?=[.,?!])"
 )
-_SPELLED = re.compile(r"\b[a-z](?:[ ,.-]+[a-z]\b){2,}")
+_SPELLED = re.compile(r"\b[a-z](?:[ ,.-]+[a-z]\b){3,}")
 _LAST_DIGITS = re.compile(r"\bend(?:s|ing) (?:in |with )?((?:\d[\s-]?){2,4})")
 _ANY_VALUE = re.compile(rf"\d|{DAY_NAMES}|{MONTH_NAMES}|[ap]m\b|noon|midday|tomorrow|morning|afternoon|evening|hour")
 _REMEMBERED = 1024

@@ -101,7 +101,7 @@ class Understanding:
         if kinds == (Kind.AGAIN,):
             kinds = self._last
         if keypad and not kinds and wordings_menu.ANY_KEY.search(heard):
-            return Reply(keys="1")
+            return None if declining else Reply(keys="1")
         if not kinds or (refused and not _TIMES.isdisjoint(kinds)):
             return None
         return self._answer(kinds, outside, speech=speech, keypad=keypad, most=num_digits, declining=declining)

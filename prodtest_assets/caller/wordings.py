@@ -191,7 +191,7 @@ NEW_OR_KNOWN = wordings(r"""
     (returning|existing|current|established) (\w+ )?or (an? )?new (patient|customer|client|caller|member)
 """)
 OPEN_QUESTION = wordings(r"""
-    ^(?!is |was |how does )(\w+,? ){0,3}(what|which|where|when|who|whom|whose|why|how)(?! about)('s|'d)?
+    ^(?!is |was |how does |how's (\d|\w+day))(\w+,? ){0,3}(what|which|where|when|who|whom|whose|why|how)(?! about)
 """)
 WHICH_ONE = wordings(r"""
     which( one| of (these|those|them)| time| slot| day)?( would| do| works?| suits?| is| sounds?| of these| should)
@@ -204,7 +204,10 @@ OFFER = wordings(rf"{_VALUE}[^.?!]{{0,60}} or [^.?!]{{0,30}}{_VALUE}")
 OFFERED_LIST = wordings(rf"{_VALUE}[^.?!]{{0,60}} and [^.?!]{{0,20}}{_VALUE}")
 """Days or times to choose from."""
 SAYS_YES_OR_NO = wordings(r"(say|saying|answer|reply|respond)( with)? \W?(either \W?)?yes|yes,? or no")
-OTHERWISE = wordings(r"^(otherwise|if (not|it is not|it's not|it isn't|that is not|this is not|incorrect|wrong))")
+OTHERWISE = wordings(r"""
+    ^(otherwise|if (not|it is not|it's not|it isn't|that is not|this is not|incorrect|wrong))
+    (say|answer|reply) \W?no
+""")
 ANYTHING_ELSE = wordings(
     r"(any|some)thing (else|further|to add)|what else|(other|any) questions|special (requests?|requirements?|needs)"
 )
@@ -217,7 +220,7 @@ EITHER = wordings(r"\w+ or (?!not|no|something|anything)\w+( \w+)?$")
 """One of two things nobody knows."""
 CANCELS = wordings(r"""
     (will|is going to|is about to) be (cancelled|canceled|deleted|removed)
-    (we'll|i'll|will|going to|about to) (cancel|delete|remove) (it|this|that|your|the)
+    (we'll|i'll|will|going to|about to) (cancel|delete|remove)
 """)
 CONDITION = wordings(r"if|unless|otherwise|not|(would|do|shall|should) (you|i|we)")
 AUXILIARY = wordings(rf"""
@@ -260,7 +263,7 @@ ANSWER_YES = wordings(r"""
     (ok|okay|fine|alright|all right|good) (with|for|to|if) (you|book)|suits?|time (ok|okay|alright|fine)
     works?( for you)?$
     did you say|did i (hear|get|understand|catch|spell|have)|have i (got|understood|spelled)|do i have
-    (to|you) book|(like|want|need|about|make|this) an? (new )?(appointment|booking)
+    (to|you) book|(like|want|need|about|make|this|it) an? (new )?(appointment|booking)
     help you book|find you a|(shall|should|can) we (start|begin)
     new (patient|customer|client|caller)|first (time|visit)|(calling|ringing|phoning) (from|to (book|schedule|make))
     best number|reach you (at|on)|be all

@@ -26,7 +26,7 @@ OTHER_TIME = wordings(r"""
 """)
 """Another time is proposed, unless it is the wanted one that is named."""
 NO_PROPOSAL = wordings(rf"""
-    happy|today is|parking|policy|deposit
+    happy|today is|park(ing)?|policy|deposit
     ({"|".join(DAYS).lower()})s? (to|through|thru|until) ({"|".join(DAYS).lower()})
     (confirmation|reference|booking|ticket|case|order) (number|code|id)
     we('re| are)? (also )?(open|close)|open (from|between|until|on)

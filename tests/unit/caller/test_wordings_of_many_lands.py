@@ -33,6 +33,10 @@ SPOKEN: dict[str | None, list[str]] = {
     "I would like to book an appointment": ["In a few words, tell me what you're calling about."],
     "yes": [
         "Are you still there?",
+        "Say yes to book Monday, November 23 at 2 PM. Say no to pick another time.",
+        "How's Monday at 2?",
+        "The A B C Clinic has Monday, November 23 at 2 PM. Is that okay?",
+        "You can park for two hours. Is Monday, November 23 at 2 PM okay?",
         "If you do not agree, your appointment will be cancelled. Is Monday at 2 PM okay?",
         "You'll be seeing Dr. Jane Smith on Monday, November 23 at 2 PM. Is that right?",
         "Hello? Can you hear me?",
@@ -42,6 +46,8 @@ SPOKEN: dict[str | None, list[str]] = {
         "Is the number you're ringing from the best one to get hold of you on?",
     ],
     "no": [
+        "Say yes to book Monday, November 30 at 2 PM. Say no to pick another time.",
+        "How's Monday at 4?",
         "Your appointment will be cancelled. Is that okay?",
         "We're going to cancel your booking for Monday, November 23 at 2 PM. Right?",
         "Are you sure you want to delete this booking?",
@@ -89,6 +95,18 @@ def test_it_is_answered_in_words(prompt: str, answer: str | None) -> None:
     reply = Understanding(FACTS).reply(prompt, speech=True, keypad=False)
 
     assert (reply.speech if reply else None) == answer
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Press any key to confirm Monday, November 23 at 3 PM.",
+        "You are about to cancel. Press 1 to go ahead.",
+        "Your appointment will be cancelled. Press 1 to confirm, 2 for help.",
+    ],
+)
+def test_no_key_agrees_to_what_is_not_wanted(prompt: str) -> None:
+    assert Understanding(FACTS).reply(prompt, speech=False, keypad=True) is None
 
 
 @pytest.mark.parametrize(("prompt", "keys"), [(prompt, keys) for keys in KEYED for prompt in KEYED[keys]])
