@@ -85,7 +85,7 @@ def suite_folder(configured: Path | None) -> Path:
     raise ConfigurationError("the booking-flow suite is missing: set PRODTEST_SUITE to its folder")
 
 
-def suite_tests(folder: Path) -> tuple[SuiteTest, ...]:
+def suite_tests(folder: Path, *, of_readable_files: bool = False) -> tuple[SuiteTest, ...]:
     """The tests of a suite, in the order in which pytest runs them.
 
     They are the functions named `test...` at the top of files named `test_*.py` or `*_test.py`, and in classes named
@@ -95,13 +95,20 @@ def suite_tests(folder: Path) -> tuple[SuiteTest, ...]:
 
     Args:
         folder: of the suite, or its only file.
+        of_readable_files: leave out files that cannot be read as Python.
 
     Raises:
         ConfigurationError: a file cannot be read as Python; the message names file and line.
     """
     root = folder if folder.is_dir() else folder.parent
     files = sorted(_test_files(folder)) if folder.is_dir() else [folder]
-    found = [test for file in files for test in _tests_in(file, root)]
+    found: list[_Found] = []
+    for file in files:
+        try:
+            found += _tests_in(file, root)
+        except ConfigurationError:
+            if not of_readable_files:
+                raise
     counts = Counter(name for test in found for name in set(test.names()))
     tests: dict[str, SuiteTest] = {}
     for test in found:
@@ -208,7 +215,7 @@ def _test_files(folder: Path) -> Iterator[Path]:
 def _tests_in(file: Path, root: Path) -> Iterator[_Found]:
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
-    except (SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise ConfigurationError(f"{file}{f', line {line}' if line else ''}: {error}") from error
     yield from _tests_among(tree.body, file.relative_to(root), ())

@@ -47,12 +47,12 @@ def target_tags() -> dict[str, str]:
 def declared_tests() -> tuple[SuiteTest, ...]:
     """The tests of the configured suite, each of which is an asset check.
 
-    A suite that is missing or cannot be read declares none. Everything else must still load, so that test data
-    can be watched and cleaned; the run of the suite says what is wrong, and is red, since no test passed.
+    A suite that is missing declares none, nor does a file that cannot be read. Everything else must still load, so that
+    test data can be watched and cleaned; the run of the suite says what is wrong, and is red, since no test passed.
     """
     settings = _settings()
     try:
-        return suite_tests(suite_folder(settings.suite if settings else None))
+        return suite_tests(suite_folder(settings.suite if settings else None), of_readable_files=True)
     except ConfigurationError:
         return ()
 

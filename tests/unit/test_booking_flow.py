@@ -171,6 +171,13 @@ def test_a_file_that_is_no_python_is_named_with_its_line(tmp_path: Path) -> None
         suite_tests(tmp_path)
 
 
+def test_a_file_that_cannot_be_read_hides_no_test_of_the_others(tmp_path: Path) -> None:
+    write(tmp_path, test_a="def test_it(): ...\ndef broken(:\n", test_b="def test_other(): ...")
+    (tmp_path / "test_c.py").symlink_to("nowhere")
+
+    assert [test.node_id for test in suite_tests(tmp_path, of_readable_files=True)] == ["test_b.py::test_other"]
+
+
 def test_the_configured_suite_wins_and_must_be_there(tmp_path: Path) -> None:
     assert suite_folder(tmp_path) == tmp_path.resolve()
     assert suite_folder(None).name in ("production", "suites")
