@@ -300,5 +300,6 @@ def test_a_suite_that_is_interrupted_while_it_starts_ends_without_a_traceback(se
         process = start_suite(tmp_path, run_id=uuid4(), stdout=output.fileno(), stderr=output.fileno())
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == PYTEST_INTERRUPTED
+        # Interrupted inside exec(), Python sends itself the signal at its end, although the interruption was caught.
+        assert process.wait(60) in (PYTEST_INTERRUPTED, -signal.SIGINT)
     assert "Traceback" not in (tmp_path / "output").read_text()
