@@ -19,6 +19,7 @@ from prodtest_assets.cli.access import (
 from prodtest_assets.cli.output import counted, instant, show, show_json
 from prodtest_assets.testdata.guard import authorize_writes
 from prodtest_assets.testdata.holds import Hold, Subject, add_hold, list_holds, release_hold
+from prodtest_assets.testdata.masking import one_line
 
 _LONGEST_DAYS = 3660
 _LONGEST_REASON = 500
@@ -141,7 +142,7 @@ def _print(found: Sequence[Hold], database: str) -> None:
     show(f"{counted(len(found), 'hold')} in {database}{':' if found else ''}")
     for entry in found:
         show(f"  {entry.id}  {entry.subject} ({counted(entry.rows, 'row')}), {_end_of(entry)}")
-        show(f"    {entry.reason} ({entry.actor}, {instant(entry.created_at)})")
+        show(f"    {one_line(entry.reason)} ({entry.actor}, {instant(entry.created_at)})")
         if entry.is_active:
             show(f"    may go from {instant(entry.eligible_at)}" if entry.rows else "    nothing of it is there")
 

@@ -7,6 +7,7 @@ import click
 from prodtest_assets.cli import options
 from prodtest_assets.cli.output import counted, show, show_json, show_table
 from prodtest_assets.testdata.listing import ListedRow, Listing, list_test_rows
+from prodtest_assets.testdata.masking import one_line
 
 _MOST = 1_000_000
 _SHORT_RUN = 8
@@ -63,7 +64,7 @@ def _cells(row: ListedRow, age: str) -> tuple[str, ...]:
         str(row.id),
         age,
         _minute(row),
-        row.status or "unknown",
+        one_line(row.status or "unknown"),
         row.caller,
         row.origin,
         str(row.run_id)[:_SHORT_RUN] if row.run_id else "-",

@@ -7,6 +7,8 @@ from typing import Literal
 
 import pytest
 
+from prodtest_assets.testdata.masking import one_line
+
 Outcome = Literal["passed", "failed", "skipped"]
 _LONGEST_REASON = 300
 
@@ -50,11 +52,11 @@ class Endings:
         for node_id, ending in ended.items():
             file, _, test = node_id.partition("::")
             yield {
-                "file": _one_line(PurePosixPath(file).name),
-                "test": _one_line(mask(test)),
+                "file": one_line(PurePosixPath(file).name),
+                "test": one_line(mask(test)),
                 "outcome": ending.outcome,
                 "seconds": round(ending.seconds, 2),
-                "reason": _short(_one_line(mask(_gist(ending.reason)))),
+                "reason": _short(one_line(mask(_gist(ending.reason)))),
             }
 
 
@@ -74,11 +76,6 @@ def reason_of(report: pytest.TestReport) -> str:
 def _gist(reason: str) -> str:
     """The first line: pytest explains the assertion in those that follow."""
     return next((line for line in reason.splitlines() if line.strip()), "")
-
-
-def _one_line(text: str) -> str:
-    """Text that neither moves a cursor nor is refused by PostgreSQL."""
-    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
 
 
 def _short(text: str) -> str:

@@ -29,6 +29,11 @@ def masked(text: str, *, secrets: Iterable[str] = (), names: Iterable[str] = ())
     return _NUMBER.sub(lambda match: masked_number(re.sub(r"[^\d+]", "", match[0])), text)
 
 
+def one_line(text: str) -> str:
+    """`text` as it may be printed: what moves a cursor, or what PostgreSQL refuses, is a question mark."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
+
+
 def _without_name(text: str, name: str) -> str:
     """The whole name wherever it stands, and then each longer word of it, since applications repeat parts."""
     text = re.sub(rf"\b{re.escape(name)}\b", masked_name(name), text, flags=re.IGNORECASE)

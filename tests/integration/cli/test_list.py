@@ -51,6 +51,15 @@ def test_the_limit_says_how_many_more_there_are(seeded: BookingWorld) -> None:
     assert "more" not in prodtest("list", "--db-url", seeded.url).out
 
 
+def test_a_status_of_the_application_moves_no_cursor_and_begins_no_line(world: BookingWorld) -> None:
+    status = "new\nrow\t\x1b]0;title\x07\u202e[bold]"
+    world.sql("UPDATE appointments SET status = %s WHERE id = %s", status, world.book())
+    shown = prodtest("list", "--db-url", world.url).out
+    assert len(shown.splitlines()) == 2
+    assert " new row ?]0;title??[bold] " in shown
+    assert listed(world)["appointments"][0]["status"] == status
+
+
 def test_fifty_rows_are_shown_unless_more_are_asked_for(world: BookingWorld) -> None:
     user = world.user()
     for day in range(51):
