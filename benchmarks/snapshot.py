@@ -81,6 +81,7 @@ def _own_statements(database: Database) -> None:
         "run_id": None,
         "named": [],
         "named_users": [],
+        "active_only": False,
     }
     database.rows("figures", scopes=["call", "stale"], **question)
     database.rows("storage")

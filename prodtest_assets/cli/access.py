@@ -69,14 +69,15 @@ def write_rules(settings: Settings) -> WriteRules:
     )
 
 
-def usage(settings: Settings, db_url: str | None, older_than: float | None) -> Usage:
+def usage(settings: Settings, db_url: str | None, older_than: float | None, *, active_only: bool = False) -> Usage:
     """How a command that is recommended names the rows of this one.
 
     Args:
         db_url: from the command line.
         older_than: hours from the command line.
+        active_only: whether cancelled rows are left out.
     """
-    return Usage(repeated_url(db_url) if db_url else None, older_than, settings.max_delete)
+    return Usage(repeated_url(db_url) if db_url else None, older_than, settings.max_delete, active_only)
 
 
 def retention(settings: Settings, older_than: float | None) -> timedelta:

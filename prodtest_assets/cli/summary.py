@@ -26,10 +26,13 @@ _SHOWN = (
 @click.command()
 @options.db_url
 @options.older_than
+@options.active_only
 @options.limit(10, "tests that did not pass")
 @options.show_sql
 @options.as_json
-def summary(db_url: str | None, older_than: float | None, limit: int, show_sql: bool, as_json: bool) -> None:
+def summary(
+    db_url: str | None, older_than: float | None, active_only: bool, limit: int, show_sql: bool, as_json: bool
+) -> None:
     """How much test data there is, how old it is, whether a cleanup is due, and how the latest run ended."""
     from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
     from prodtest_assets.testdata.runs import latest_run
@@ -38,7 +41,10 @@ def summary(db_url: str | None, older_than: float | None, limit: int, show_sql: 
     settings = settings_for(db_url=db_url)
     with booking_database(settings, show_sql=show_sql) as database:
         snapshot = take_snapshot(
-            database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
+            database,
+            retention=retention(settings, older_than),
+            usage=usage(settings, db_url, older_than, active_only=active_only),
+            active_only=active_only,
         )
         run = latest_run(database)
     if as_json:

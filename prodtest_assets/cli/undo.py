@@ -12,8 +12,6 @@ from prodtest_assets.settings import Settings
 from prodtest_assets.testdata.cleanup.undo import HELD_FOR, UndoReport, foresee_undo, undo_cleanup
 from prodtest_assets.testdata.guard import authorize_writes
 
-_SHOWN = 20
-
 
 @click.command()
 @click.argument("cleanup_id", type=click.UUID)
@@ -27,6 +25,7 @@ _SHOWN = 20
     metavar="TABLE[:ID]",
     help="Only this table (appointments, users) or this row (appointments:17); may be given several times.",
 )
+@options.limit(20, "rows that stay in the archive")
 @options.allow_database
 @options.allow_trigger
 @options.show_sql
@@ -37,6 +36,7 @@ def undo(
     db_url: str | None,
     dry_run: bool,
     only: tuple[str, ...],
+    limit: int,
     allow_database: str | None,
     allow_trigger: tuple[str, ...],
     show_sql: bool,
@@ -57,7 +57,7 @@ def undo(
     if as_json:
         show_json(_document(report, name, dry_run=dry_run))
     else:
-        _print(report, name, dry_run=dry_run)
+        _print(report, name, limit, dry_run=dry_run)
     if not dry_run and report.skipped and not report.total:
         raise click.exceptions.Exit(1)
 
@@ -75,7 +75,7 @@ def _live(
         return undo_cleanup(database, permit, cleanup_id, only=only, allow_triggers=allow_triggers), database.name
 
 
-def _print(report: UndoReport, database: str, *, dry_run: bool) -> None:
+def _print(report: UndoReport, database: str, limit: int, *, dry_run: bool) -> None:
     if not report.total and not report.skipped:
         before = f": {report.undone_before} restored it" if report.undone_before else ", its time in it is over"
         show(f"nothing of cleanup {report.cleanup_id} is left in the archive{before}")
@@ -90,9 +90,9 @@ def _print(report: UndoReport, database: str, *, dry_run: bool) -> None:
         show(f"  {table} no longer has {', '.join(columns)}: these values were left out")
     if report.skipped:
         show(f"  {'would stay' if dry_run else 'stay'} in the archive: {counted(len(report.skipped), 'row')}")
-        show_table([(f"{row.table}:{row.id}", row.reason) for row in report.skipped[:_SHOWN]], indent=4)
-    if len(report.skipped) > _SHOWN:
-        show(f"    and {len(report.skipped) - _SHOWN:,} more: --json names all of them")
+        show_table([(f"{row.table}:{row.id}", row.reason) for row in report.skipped[:limit]], indent=4)
+    if len(report.skipped) > limit:
+        show(f"    and {len(report.skipped) - limit:,} more: --limit {len(report.skipped)} shows them")
 
 
 def _document(report: UndoReport, database: str, *, dry_run: bool) -> dict[str, object]:

@@ -13,13 +13,16 @@ from prodtest_assets.testdata.models import Snapshot
 @click.command()
 @options.db_url
 @options.older_than
+@options.active_only
 @click.option("--strict", is_flag=True, help="End with exit code 1 when a check is red.")
 @options.show_sql
 @options.as_json
-def verify(db_url: str | None, older_than: float | None, strict: bool, show_sql: bool, as_json: bool) -> None:
+def verify(
+    db_url: str | None, older_than: float | None, active_only: bool, strict: bool, show_sql: bool, as_json: bool
+) -> None:
     """Check that nothing stale, orphaned, unmarked or half removed is there, and that the sensors watch.
 
-    Rows on hold and rows whose owner is in doubt are no failure.
+    Rows on hold and rows whose owner is in doubt are no failure. With --active-only, neither are cancelled rows.
     """
     from prodtest_assets.cli.access import booking_database, retention, settings_for, usage
     from prodtest_assets.testdata.checks import checks_of
@@ -28,7 +31,10 @@ def verify(db_url: str | None, older_than: float | None, strict: bool, show_sql:
     settings = settings_for(db_url=db_url)
     with booking_database(settings, show_sql=show_sql) as database:
         snapshot = take_snapshot(
-            database, retention=retention(settings, older_than), usage=usage(settings, db_url, older_than)
+            database,
+            retention=retention(settings, older_than),
+            usage=usage(settings, db_url, older_than, active_only=active_only),
+            active_only=active_only,
         )
     checks = checks_of(snapshot)
     if as_json:

@@ -242,3 +242,58 @@ people AS MATERIALIZED (
         UNION ALL SELECT unnest({named_users}), 1
     ) every WHERE every.id IS NOT NULL GROUP BY every.id
 )
+
+-- name: counted
+-- What is counted of judged users, of those judged rows that are asked for, and of marked rows by the hour of their creation.
+created AS (
+    -- A row exactly one hour old is in hour 1; hours below 0 are in the future.
+    -- What was created at no time that is known counts as in the future.
+    SELECT CASE WHEN isfinite(bin) THEN (extract(epoch FROM now() - bin) / 3600)::int - 1 ELSE -1 END AS hour,
+           count(*) AS total, count(*) FILTER (WHERE cancelled_at IS NOT NULL OR status = 'cancelled') AS cancelled,
+           min(created_at) AS oldest, max(created_at) AS newest
+    FROM (SELECT cancelled_at, status, CASE WHEN isfinite(created_at) THEN created_at END AS created_at,
+                 CASE WHEN isfinite(created_at) THEN date_bin('1 hour', created_at - interval '1 microsecond', now()) END AS bin
+          FROM public.appointments WHERE is_test_data) a
+    GROUP BY bin
+),
+hours AS (SELECT *, total - CASE WHEN {active_only} THEN cancelled ELSE 0 END AS counted FROM created),
+totals AS (
+    SELECT coalesce(sum(total), 0)::bigint AS total, coalesce(sum(total - cancelled), 0)::bigint AS active,
+           coalesce(sum(cancelled), 0)::bigint AS cancelled, min(oldest) AS oldest, max(newest) AS newest,
+           coalesce(sum(counted) FILTER (WHERE hour < 0), 0)::bigint AS future,
+           coalesce(sum(counted) FILTER (WHERE hour = 0), 0)::bigint AS under_1,
+           coalesce(sum(counted) FILTER (WHERE hour BETWEEN 1 AND 5), 0)::bigint AS under_6,
+           coalesce(sum(counted) FILTER (WHERE hour BETWEEN 6 AND 11), 0)::bigint AS under_12,
+           coalesce(sum(counted) FILTER (WHERE hour BETWEEN 12 AND 23), 0)::bigint AS under_24,
+           coalesce(sum(counted) FILTER (WHERE hour BETWEEN 24 AND 47), 0)::bigint AS under_48,
+           coalesce(sum(counted) FILTER (WHERE hour BETWEEN 48 AND 71), 0)::bigint AS under_72,
+           coalesce(sum(counted) FILTER (WHERE hour >= 72), 0)::bigint AS over_72
+    FROM hours
+),
+remains AS (
+    SELECT coalesce(sum(alike) FILTER (WHERE is_test_data AND is_eligible), 0) AS stale_eligible,
+           coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'suspect'), 0) AS stale_suspect,
+           coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'held' AND is_old), 0) AS stale_held,
+           coalesce(sum(alike) FILTER (WHERE is_test_data AND verdict = 'blocked' AND is_old), 0) AS stale_blocked,
+           coalesce(sum(alike) FILTER (WHERE NOT is_test_data), 0) AS unmarked,
+           coalesce(sum(alike) FILTER (WHERE run_state = 'mine'), 0) AS from_this_run,
+           coalesce(sum(alike) FILTER (WHERE verdict = 'call'), 0) AS in_reach_of_a_call,
+           coalesce(sum(alike) FILTER (WHERE is_eligible OR NOT is_test_data OR run_state = 'mine'), 0) AS residue
+    FROM (SELECT *, aged_from < {cutoff} AS is_old, verdict IN ('stale', 'call') AND aged_from < {cutoff} AS is_eligible
+          FROM asked_for) j
+),
+people AS (
+    SELECT count(*) FILTER (WHERE verdict <> 'suspect' AND customers = 0) AS test_users,
+           count(*) FILTER (WHERE present = 0 AND verdict IN ('call', 'stale')) AS orphaned,
+           count(*) FILTER (WHERE verdict = 'suspect') AS suspects
+    FROM judged_user
+),
+trend AS (
+    SELECT jsonb_agg(jsonb_build_object('hours_ago', h, 'hour', now() - make_interval(hours => h + 1),
+                                        'count', coalesce(hours.counted, 0)) ORDER BY h) AS trend
+    FROM generate_series(0, 23) AS h LEFT JOIN hours ON hours.hour = h
+),
+events AS (
+    SELECT count(*) AS pending_events FROM archived_booking
+    WHERE google_event_id IS NOT NULL AND event_removed_at IS NULL
+)

@@ -19,7 +19,12 @@ _AGE_COLUMNS = ("under_1", "under_6", "under_12", "under_24", "under_48", "under
 
 
 def take_snapshot(
-    database: Database, *, retention: timedelta, run_id: UUID | None = None, usage: Usage | None = None
+    database: Database,
+    *,
+    retention: timedelta,
+    run_id: UUID | None = None,
+    usage: Usage | None = None,
+    active_only: bool = False,
 ) -> Snapshot:
     """Count and measure the test data, in two statements, and see which sensors are alive.
 
@@ -28,6 +33,7 @@ def take_snapshot(
         retention: older test rows are stale, by the database's clock.
         run_id: the run whose own rows count as residue; None for none.
         usage: how the commands that are recommended name the same rows; those of the settings by default.
+        active_only: leave cancelled rows out of all that is said of ages, stale rows and residue.
 
     Raises:
         ConfigurationError: the application's tables lack a migration.
@@ -35,7 +41,8 @@ def take_snapshot(
     """
     with database.transaction():
         figures = database.row(
-            "figures",
+            "figures_of_active" if active_only else "figures",
+            active_only=active_only,
             cutoff=None,
             retention=retention,
             run_id=run_id,

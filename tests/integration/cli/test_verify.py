@@ -125,6 +125,18 @@ def test_a_summary_is_short_and_recommends_a_cleanup_when_one_helps(world: Booki
     assert document["recommendations"] == ["prodtest cleanup --no-dry-run"]
 
 
+def test_cancelled_rows_are_no_failure_where_only_active_ones_are_asked_for(world: BookingWorld) -> None:
+    row = world.book(age=timedelta(hours=50), cancelled=True)
+    given = ("--strict", "--db-url", world.url)
+    assert prodtest("verify", *given).code == 1
+    assert prodtest("verify", "--active-only", *given).code == 0
+    world.sql("UPDATE appointments SET status = 'booked', cancelled_at = NULL WHERE id = %s", row)
+    red = prodtest("verify", "--active-only", *given)
+    assert red.code == 1
+    assert "do: prodtest cleanup --active-only --db-url" in red.out
+    assert "prodtest cleanup --active-only" in prodtest("summary", "--active-only", "--db-url", world.url).out
+
+
 def test_a_summary_names_the_tests_of_the_latest_run_that_did_not_pass(world: BookingWorld) -> None:
     assert "Latest run: none" in prodtest("summary", "--db-url", world.url).out
     reason = "AssertionError: the appointment was stored for another day than the caller had asked for " * 3

@@ -1,6 +1,6 @@
 """A cleanup of active rows only leaves cancelled test rows and their users where they are."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,9 +8,12 @@ from prodtest_assets.errors import PlanDrifted
 from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.models import Policy, Scope, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
+from prodtest_assets.testdata.holds import Subject, add_hold
+from prodtest_assets.testdata.snapshot import take_snapshot
+from prodtest_assets.testdata.usage import Usage
 from tests.booking_world import START, BookingWorld
 
-OLD = timedelta(hours=48)
+OLD, DAY = timedelta(hours=48), timedelta(hours=24)
 ACTIVE_ONLY = Policy(active_only=True, lease_wait=timedelta(seconds=1))
 
 
@@ -26,6 +29,29 @@ def test_cancelled_rows_and_their_users_stay_and_the_run_has_drained_what_it_was
     assert (report.stop_reason, report.eligible_left, report.is_failure) == (StopReason.DRAINED, 0, False)
     assert not world.has_appointment(active)
     assert world.has_user(owner_of(world, cancelled))
+
+
+def test_figures_of_active_rows_leave_cancelled_ones_out_and_agree_with_plain_sql(world):
+    for hours in (0.5, 5, 30, 100):
+        for cancelled in (True, False, False):
+            world.book(age=timedelta(hours=hours), cancelled=cancelled)
+    held = Subject("appointment", row_id=world.book(age=OLD, cancelled=True))
+    add_hold(world.database, world.permit, held, until=datetime.now(UTC) + OLD, reason="to be looked at")
+    world.book(world.customer(), age=OLD, cancelled=True, start=START + OLD)
+    world.sql("ALTER TABLE appointments ALTER status DROP NOT NULL")
+    world.sql("UPDATE appointments SET status = NULL WHERE id = 2")
+    found = take_snapshot(world.database, retention=DAY, active_only=True, usage=Usage(active_only=True))
+    (counts,) = world.sql(
+        "SELECT count(*) AS active, count(*) FILTER (WHERE created_at < now() - interval '24 hours') AS stale,"
+        " count(*) FILTER (WHERE created_at > now() - interval '1 hour') AS fresh FROM appointments"
+        " WHERE is_test_data AND cancelled_at IS NULL AND status IS DISTINCT FROM 'cancelled'"
+    )
+    assert (found.active, found.stale.total, found.ages["< 1 hour"]) == tuple(counts.values()) == (8, 4, 2)
+    assert (sum(found.ages.values()), sum(hour.count for hour in found.trend)) == (8, 4)
+    assert (found.total, found.cancelled, found.stale.held, found.stale.suspect) == (14, 6, 0, 0)
+    assert found.recommendations[0] == "prodtest cleanup --active-only --no-dry-run"
+    everything = take_snapshot(world.database, retention=DAY)
+    assert (everything.stale.total, everything.stale.held, everything.stale.suspect) == (8, 1, 1)
 
 
 def test_only_cancelled_rows_are_nothing_to_do_and_no_failure(world):
