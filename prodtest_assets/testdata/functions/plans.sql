@@ -182,7 +182,8 @@ BEGIN
         WHERE (a.is_test_data OR NOT a.is_test_data AND l.may_be_adopted) AND a.user_id IN (SELECT unnest(v_ids))
     ),
     {booked_alike}, {judged_known:as_asked}, {judged_users:by_id}
-    SELECT 'public.appointments'::regclass, j.ids, j.verdict, j.each_from FROM judged j
+    -- In the order of their users, whose rows often lie side by side.
+    (SELECT 'public.appointments'::regclass, j.ids, j.verdict, j.each_from FROM judged j ORDER BY j.user_id)
     UNION ALL
     SELECT 'public.users'::regclass, ARRAY[u.id], u.verdict, ARRAY[coalesce(u.first_opened_at, u.created_at)]
     FROM judged_user u WHERE u.verdict <> 'in_use';

@@ -43,12 +43,12 @@ BEGIN
     gone AS (
         DELETE FROM public.appointments a USING judged j
         WHERE a.ctid = j.location AND a.id = j.id AND a.is_test_data AND j.verdict = p_verdict
-        RETURNING a.id, to_jsonb(a) AS content, pg_column_size(a) AS bytes, j.call_sid, j.mobile, j.owner_created_at
+        RETURNING a.id, a AS whole, pg_column_size(a) AS bytes, j.call_sid, j.mobile, j.owner_created_at
     ),
     kept AS (
         INSERT INTO prodtest.archived_row
             (cleanup_id, table_oid, row_id, content, adopted, owner_mobile, owner_created_at)
-        SELECT p_cleanup, 'public.appointments'::regclass, g.id, g.content,
+        SELECT p_cleanup, 'public.appointments'::regclass, g.id, to_jsonb(g.whole),
                g.call_sid IN (SELECT l.call_sid FROM ledger l WHERE l.adopted_at IS NOT NULL) IS TRUE, g.mobile, g.owner_created_at
         FROM gone g RETURNING 1
     )
@@ -92,11 +92,11 @@ BEGIN
     gone AS (
         DELETE FROM public.users u USING judged_user j
         WHERE u.id = j.id AND j.present = 0 AND j.verdict = p_verdict
-        RETURNING u.id, to_jsonb(u) AS content, pg_column_size(u) AS bytes
+        RETURNING u.id, u AS whole, pg_column_size(u) AS bytes
     ),
     kept AS (
         INSERT INTO prodtest.archived_row (cleanup_id, table_oid, row_id, content)
-        SELECT p_cleanup, 'public.users'::regclass, g.id, g.content FROM gone g RETURNING 1
+        SELECT p_cleanup, 'public.users'::regclass, g.id, to_jsonb(g.whole) FROM gone g RETURNING 1
     )
     SELECT count(*), sum(bytes), (SELECT count(*) FROM kept) FROM gone INTO v_gone, v_bytes, v_kept;
     RETURN prodtest.note_removal(p_cleanup, 'users', v_gone, v_kept, v_bytes);

@@ -155,8 +155,10 @@ FROM prodtest.remove_batch(%(cleanup_id)s, %(place)s, %(wait)s, %(first)s, %(row
 -- name: blocked_backends
 -- How many other sessions wait for a lock in this database, and how far the server's transactions are. What they wait for
 -- is hidden from an ordinary role in pg_stat_activity, and not in pg_locks.
-SELECT count(DISTINCT l.pid)::int AS count, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS transactions FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid
-WHERE NOT l.granted AND s.datname = current_database() AND l.pid <> pg_backend_pid()
+SELECT count(DISTINCT s.pid)::int AS count, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS transactions
+FROM (SELECT pid FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() OFFSET 0) l
+CROSS JOIN LATERAL pg_stat_get_activity(l.pid) s
+WHERE s.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
 
 -- name: customer_sample
 -- Up to %(size)s customers' rows of each table: at random points between the least and the greatest key, the next one that
