@@ -33,7 +33,7 @@ def hold() -> None:
 def _is_a_reason(context: click.Context, parameter: click.Parameter, value: str) -> str:
     words = " ".join(value.split())
     if not words or len(words) > _LONGEST_REASON or "\0" in words:
-        raise click.BadParameter(f"needs 1 to {_LONGEST_REASON} characters", context, parameter)
+        raise click.BadParameter(f"a reason has 1 to {_LONGEST_REASON} characters", context, parameter)
     return words
 
 
@@ -45,7 +45,8 @@ def _is_a_date(context: click.Context, parameter: click.Parameter, value: str | 
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return zoned.astimezone(UTC) + timedelta(days="T" not in value and " " not in value)
     except (ValueError, OverflowError):
-        raise click.BadParameter("is no date like 2026-12-31 or 2026-12-31T14:00", context, parameter) from None
+        message = f"{value!r} is no date like 2026-12-31 or 2026-12-31T14:00"
+        raise click.BadParameter(message, context, parameter) from None
 
 
 @hold.command()

@@ -18,7 +18,7 @@ _LONGEST_NAME = 63
 
 def _is_a_role(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if not 0 < len(value.encode()) <= _LONGEST_NAME or "\0" in value or value.startswith("pg_"):
-        raise click.BadParameter("is not a name for a role", context, parameter)
+        raise click.BadParameter(f"{value!r} is not a name for a role", context, parameter)
     return value
 
 

@@ -166,6 +166,7 @@ def test_a_day_is_held_to_its_end_and_a_time_to_the_minute(world: BookingWorld) 
 )
 def test_a_hold_that_makes_no_sense_is_one_line_and_exit_2(world: BookingWorld, wrong: tuple[str, ...]) -> None:
     result = call(world, "hold", "add", *wrong, "--reason", "x")
+    assert ("'tomorrow' is no date" in result.err) == ("tomorrow" in wrong)
     assert (result.code, result.out) == (2, "")
     assert result.complaint
     assert world.sql("SELECT * FROM prodtest.hold") == []
