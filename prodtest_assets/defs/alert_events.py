@@ -28,6 +28,7 @@ _OF_INTEREST = {
     dg.DagsterEventType.STEP_SUCCESS,
 }
 _BLOCKED = "DagsterAssetCheckFailedError"
+_RETRIED_BY = "dagster/auto_retry_run_id"
 _COMMANDS = {
     "cleanup_is_effective": "prodtest cleanup",
     "customer_rows_untouched": "prodtest cleanups",
@@ -41,7 +42,8 @@ def findings_of(instance: dg.DagsterInstance, record: dg.RunRecord, mask: Mask) 
 
     A step that failed since a blocking check was red says nothing of its own: that check is the cause. What did not run
     because a step before it failed is named with that, and is no cause either. A red check that blocks nothing keeps
-    nothing from running: where no step failed, what did not answer is a cause of its own.
+    nothing from running: where no step failed, what did not answer is a cause of its own. Where Dagster has started
+    another run in place of one that crashed, that one answers for what was left open.
 
     Args:
         instance: where the run's events are.
@@ -51,6 +53,8 @@ def findings_of(instance: dg.DagsterInstance, record: dg.RunRecord, mask: Mask) 
     history = _History(instance, record.dagster_run, mask)
     if not record.dagster_run.is_finished:
         return history.evaluated
+    if _RETRIED_BY in record.dagster_run.tags:
+        return [*history.evaluated, *history.successful_steps]
     ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
     failed = history.failed_steps()
     found = [*history.evaluated, *failed]

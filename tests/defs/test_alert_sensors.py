@@ -197,6 +197,22 @@ def test_checks_that_stay_planned_after_their_run_was_ended_are_told(
     assert "the run ended CANCELED before this check had answered" in web.received[0]["message"]
 
 
+def test_what_a_crashed_run_left_open_is_told_when_the_run_that_dagster_started_instead_leaves_it_open_too(
+    deployment: Deployment, daemon: Daemon, web: WebReceiver, postgres_instance: dg.DagsterInstance
+) -> None:
+    job = deployment.definitions("stale", "orphans").resolve_job_def("watch")
+    daemon.tick("runs")
+    for is_retried in (True, False):
+        run = postgres_instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        postgres_instance.report_dagster_event(evaluated("stale", passed=False), run_id=run.run_id)
+        postgres_instance.report_run_failed(run)
+        if is_retried:
+            postgres_instance.add_run_tags(run.run_id, {"dagster/auto_retry_run_id": str(uuid4())})
+        daemon.tick("runs")
+
+    assert told(web) == ["stale fails", "orphans fails"]
+
+
 def test_a_killed_run_is_told_although_another_check_is_red_already(
     deployment: Deployment, daemon: Daemon, web: WebReceiver, postgres_instance: dg.DagsterInstance
 ) -> None:
