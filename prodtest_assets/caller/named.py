@@ -53,7 +53,8 @@ _GREETED = re.compile(
     r"\b(?i:got it|got|heard|thank you|thanks|okay|ok|great|perfect|welcome back),? "
     r"((?:[A-Z][a-z'-]+ ){1,2}[A-Z][a-z'-]+)(?=[.,?!])"
 )
-_SPELLED = re.compile(r"\b[a-z](?:[ ,.-]+[a-z]\b){3,}")
+_SPELLED = re.compile(r"\b[a-z](?:[ ,.-]+[a-z]\b){2,}")
+_LETTERS_OF_ABBREVIATION = 3
 _LAST_DIGITS = re.compile(r"\bend(?:s|ing) (?:in |with )?((?:\d[\s-]?){2,4})")
 _ANY_VALUE = re.compile(rf"\d|{DAY_NAMES}|{MONTH_NAMES}|[ap]m\b|noon|midday|tomorrow|morning|afternoon|evening|hour")
 _REMEMBERED = 1024
@@ -233,4 +234,7 @@ def _names(text: str, own: list[str]) -> list[str]:
         rf"\b([a-z'-]+ {last})\b|(?<!dr )(?<!with )\b({first} [a-z'-]+)(?=[,.?!]|$| (?:for|on|at|is)\b)", text
     )
     names = [name[1] for name in introduced if name] + [name[1] or name[2] for name in beside]
-    return [name for name in names if not wordings_told.NO_NAME.search(name)] + _SPELLED.findall(text)
+    spelled = {found: re.sub("[^a-z]", "", found) for found in _SPELLED.findall(text)}
+    return [name for name in names if not wordings_told.NO_NAME.search(name)] + [
+        found for found, word in spelled.items() if len(word) > _LETTERS_OF_ABBREVIATION or word in own
+    ]

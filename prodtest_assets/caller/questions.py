@@ -140,9 +140,17 @@ def asked(prompt: str) -> tuple[Kind, ...]:
     return (Kind.AGREE,) if may_be_either else ()
 
 
-def cancels(prompt: str) -> bool:
-    """Whether an appointment is to be cancelled, so that agreeing would be wrong."""
-    return any(wordings.CANCELS.search(part) and not wordings.CONDITION.search(part) for part in sentences(prompt))
+def reads_back(prompt: str) -> bool:
+    """Whether it asks if something is right that may be nothing of what the caller wants: "Three people, correct?" """
+    *before, question = sentences(prompt)
+    is_bare = not before and wordings.ALL_OF_IT.match(question)
+    is_about_booking = any(wordings.BOOKING.search(part) for part in (*before, question))
+    return bool(wordings.IS_IT_RIGHT.search(question)) and not is_bare and not is_about_booking
+
+
+def is_unwanted(prompt: str) -> bool:
+    """Whether something is to be done that a caller who books would not agree to."""
+    return any(wordings.UNWANTED.search(part) and not wordings.CONDITION.search(part) for part in sentences(prompt))
 
 
 def _asked_by(sentence: str, before: tuple[str, ...]) -> tuple[Kind, ...]:

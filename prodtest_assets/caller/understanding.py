@@ -3,6 +3,7 @@
 A question is answered with the kind of answer it asks for, or not at all.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -75,7 +76,7 @@ class Understanding:
     def _by_rule(self, rule: Rule, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None) -> Reply | None:
         if rule.say or rule.press:
             said = spoken.filled(rule.say, self.facts)
-            self._scripted += f" {said.lower()},"
+            self._scripted += f" {said.lower()}," if said else ""
             return Reply(said, spoken.filled(rule.press, self.facts))
         if rule.kind is None:
             return Reply(hangs_up=rule.hangs_up)
@@ -90,7 +91,9 @@ class Understanding:
         kinds = questions.asked(outside)
         refused = named.refuses(outside, self.facts)
         declining = refused or self._is_misspoken(prompt) or self._is_another_wish(outside)
-        declining = declining or named.greets_another(prompt, self.facts, self._scripted) or questions.cancels(outside)
+        declining = (
+            declining or named.greets_another(prompt, self.facts, self._scripted) or questions.is_unwanted(outside)
+        )
         option = self._option(offered, outside, kinds, declining=declining)
         if option and keypad and not self._is_beside_the_question(option, kinds, speech=speech):
             return Reply(keys=option.key)
@@ -110,14 +113,19 @@ class Understanding:
         self, offered: tuple[menu.Option, ...], outside: str, kinds: tuple[Kind, ...], *, declining: bool
     ) -> menu.Option | None:
         """The key to press, in the light of what is said beside the menu."""
-        is_unclear = kinds == (Kind.NOT_OURS,) or (kinds == (Kind.READ_BACK,) and not self._is_mine(outside))
-        if menu.is_yes_or_no(offered) and is_unclear and not declining:
+        if menu.is_yes_or_no(offered) and self._is_unclear(outside, kinds) and not declining:
             return None
         declining = declining or kinds == (Kind.DISAGREE,)
         option = menu.choose(offered, self.facts, declining=declining, ending=bool(wordings_told.OVER.search(outside)))
         if option is None and kinds == (Kind.DISAGREE,):
             option = menu.choose(offered, self.facts, declining=False, ending=False)
         return option
+
+    def _is_unclear(self, outside: str, kinds: tuple[Kind, ...]) -> bool:
+        """Whether the keys say yes or no to something that a caller with a booking in mind never told."""
+        if kinds == (Kind.READ_BACK,) or (outside and not kinds and not wordings.BOOKING.search(outside)):
+            return not self._is_mine(outside)
+        return kinds == (Kind.NOT_OURS,)
 
     def _is_beside_the_question(self, option: menu.Option, kinds: tuple[Kind, ...], *, speech: bool) -> bool:
         """Whether the key gives no answer to what is asked: "say your name, or press 1 to continue"."""
@@ -187,7 +195,7 @@ class Understanding:
             return spoken.day_and_time(start)
         if kind in (Kind.AGREE, Kind.SAY_CONFIRM, Kind.READ_BACK) and declining:
             return "no"
-        if kind is Kind.READ_BACK:
+        if kind is Kind.READ_BACK or (kind is Kind.AGREE and questions.reads_back(heard)):
             return "yes" if self._is_mine(heard) else None
         return {
             None: None,
@@ -227,9 +235,15 @@ class Understanding:
         if not wordings.REFERS_BACK.search(question):
             heard = question
         facts = self.facts
-        own = {facts.name.lower(), spoken.MONTHS[facts.start.month - 1].lower()} - {"may"}
-        return not named.contradicts(heard, facts, scripted=self._scripted) and (
-            any(word in heard for word in own) or any(map(any, named.mentions(heard, facts).by_kind()))
+        if named.contradicts(heard, facts, scripted=self._scripted):
+            return False
+        own = {facts.name.split()[-1].lower(), spoken.MONTHS[facts.start.month - 1].lower()} - {"may"}
+        scripted = [answer.strip() for answer in self._scripted.split(",")][:-1]
+        found = named.mentions(heard, facts).by_kind()
+        return (
+            not own.isdisjoint(re.findall(r"[\w'-]+", heard))
+            or any(answer in heard for answer in scripted)
+            or any(map(bool if scripted else any, found))
         )
 
 

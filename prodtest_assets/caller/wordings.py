@@ -218,7 +218,9 @@ _AUX = "(is|are|am|was|do|does|did|shall|should|would|will|can|could|may|have|ha
 _SUBJECT = "(i|we|you|it|that|this|there|your|the|my|everything|all|these|those|any)"
 EITHER = wordings(r"\w+ or (?!not|no|something|anything)\w+( \w+)?$")
 """One of two things nobody knows."""
-CANCELS = wordings(r"""
+UNWANTED = wordings(r"""
+    you('d like| would like| want| wish| need) to (cancel|delete|resched\w+|change)|heard \W?(cancel|resched\w+)
+    (going to|i'll|we'll|i will|about to) (transfer|put) you
     (will|is going to|is about to) be (cancelled|canceled|deleted|removed)
     (we'll|i'll|will|going to|about to) (cancel|delete|remove)
 """)
@@ -258,7 +260,7 @@ ANSWER_YES = wordings(r"""
     (take|grab|keep|want|hold) (it|this|that)|(take|keep|hold) (your|the) (appointment|booking|slot|time)
     is (that|this) what you|still (there|here|on the line|with (me|us))|(can|do) you (still )?hear me
     (appointment|booking|visit|reservation) (be )?for (you|yourself)(?! or)
-    (complete|finish|submit|place|secure) (it|this|that|the|your)
+    (?<!you )(complete|finish|submit|place|secure) (it|this|that|the|your)
     (looks?|sounds?|is (that|this|it|everything|now)) (\w+ )?(good|right|ok|okay|fine|you|alright|all right)
     (ok|okay|fine|alright|all right|good) (with|for|to|if) (you|book)|suits?|time (ok|okay|alright|fine)
     works?( for you)?$
@@ -272,6 +274,9 @@ ANSWER_YES = wordings(r"""
     ^(is )?(all|everything) good
 """)
 READ_BACK_IS_RIGHT = wordings(r"(is|are) (that|this|it|everything|these) (all )?(correct|right)")
+IS_IT_RIGHT = wordings(r"(correct|right|accurate)\W*\?$")
+ALL_OF_IT = wordings(rf"^({_AUX}|everything|all)")
+BOOKING = wordings(r"book(ed|ing|ings)?|appointments?|visits?|reserv\w+|schedul\w+|slots?")
 THAT_IS_ALL = wordings(r"(is|was|will) (that|this) (be )?(all|everything)")
 REFERS_BACK = wordings(r"""
     that|this|it|these|those|everything|all|details|information

@@ -19,7 +19,10 @@ LEADS_AWAY = wordings(r"""
 """)
 """Menu entries that a caller with a booking in mind does not take."""
 EXTRAS = wordings(r"remind\w*|text|sms|feedback|survey|e-?mail")
-YES_OR_NO_LABEL = wordings(r"^(yes|no)")
+YES_OR_NO_LABEL = wordings(r"""
+    ^(yes|no)
+    ^(that's |this is |it's |it is |that is )?(correct|right)$
+""")
 NEW_BOOKING = wordings(r"""
     (book|schedule|make|reserve|arrange|request|set up|get) an?( new)? (appointment|booking|visit|reservation|slot)
     new (appointment|booking|visit)s?
