@@ -65,7 +65,7 @@ _EXPECTED: Mapping[str, Expected] = {
     "prodtest protect --print": Expected(("BEGIN;", "COMMIT;")),
     "prodtest protect --remove": Expected(("is not protected any more",)),
     "./scripts/run_production_tests.sh": Expected(("ready: 0 failed", *_GREEN_RUN)),
-    "./scripts/run_production_tests.sh --dry-run": Expected(("ready: 0 failed", "would run 1 tests")),
+    "./scripts/run_production_tests.sh --dry-run": Expected(("ready: 0 failed", "would run 1 test:")),
     "./scripts/run_production_tests.sh --help": Expected(("--skip-checks",)),
     "./scripts/run_production_tests.sh --verbose": Expected(("PASSED", *_GREEN_RUN)),
     './scripts/run_production_tests.sh --skip-checks -k "complete_booking or data_accuracy"': Expected(_GREEN_RUN),
