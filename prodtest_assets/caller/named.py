@@ -14,7 +14,7 @@ _CLOCKS = (
     re.compile(r"\b(\d{1,2})(?::(\d{2}))?\s*([ap])m\b"),
     re.compile(r"\b(\d{1,2}):(\d{2})()(?!\s*[ap]m\b)"),
     re.compile(
-        r"\b(?:at|about|from) (\d{1,2})()()(?=[?.,!]|$| (?:on|instead|works?|would|okay|ok|for|then|to|until)\b)"
+        r"\b(?:at|about|from) (\d{1,2})()()(?=[?.,!]|$| (?:on|instead|works?|would|okay|ok|for|with|then|to|until)\b)"
     ),
 )
 _NOON = re.compile(r"\bnoon\b|\bmidday\b")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from prodtest_assets.caller import keyed, menu, named, questions, spoken, wordings, wordings_menu, wordings_told
+from prodtest_assets.caller.figures import in_figures
 from prodtest_assets.caller.questions import Kind
 from prodtest_assets.caller.script import NO_SCRIPT, CallScript, Rule, plain
 from prodtest_assets.caller.spoken import Facts
@@ -56,6 +57,7 @@ class Understanding:
     _told: set[Kind] = field(default_factory=set)
     _last: tuple[Kind, ...] = ()
     _scripted: str = ""
+    _keyed: str = ""
 
     def reply(self, prompt: str, *, speech: bool, keypad: bool, num_digits: int | None = None) -> Reply | None:
         """Answer a prompt.
@@ -77,7 +79,8 @@ class Understanding:
         if rule.say or rule.press:
             said = spoken.filled(rule.say, self.facts)
             self._scripted += f" {said.lower()}," if said else ""
-            return Reply(said, spoken.filled(rule.press, self.facts))
+            self._keyed = spoken.filled(rule.press, self.facts)
+            return Reply(said, self._keyed)
         if rule.kind is None:
             return Reply(hangs_up=rule.hangs_up)
         heard = " ".join(questions.sentences(prompt))
@@ -140,6 +143,7 @@ class Understanding:
         again = kinds == self._last
         keys = keyed.keys(kinds[0], heard, self.facts, most, again=again) if by_key else None
         answer = Reply(keys=keys) if keys else None
+        self._keyed = keys or ""
         if answer is None and speech:
             answer = self._in_words(kinds, heard, declining=declining)
         if answer is not None:
@@ -237,12 +241,14 @@ class Understanding:
         facts = self.facts
         if named.contradicts(heard, facts, scripted=self._scripted):
             return False
-        own = {facts.name.split()[-1].lower(), spoken.MONTHS[facts.start.month - 1].lower()} - {"may"}
+        own = {*facts.name.lower().split(), spoken.MONTHS[facts.start.month - 1].lower()} - {"may", "will"}
+        keyed_in = re.sub(r"\D", "", self._keyed)
         scripted = [answer.strip() for answer in self._scripted.split(",")][:-1]
         found = named.mentions(heard, facts).by_kind()
         return (
             not own.isdisjoint(re.findall(r"[\w'-]+", heard))
             or any(answer in heard for answer in scripted)
+            or (len(keyed_in) > 1 and keyed_in in re.sub(r"\D", "", in_figures(heard)))
             or any(map(bool if scripted else any, found))
         )
 

@@ -276,7 +276,10 @@ ANSWER_YES = wordings(r"""
 READ_BACK_IS_RIGHT = wordings(r"(is|are) (that|this|it|everything|these) (all )?(correct|right)")
 IS_IT_RIGHT = wordings(r"(correct|right|accurate)\W*\?$")
 ALL_OF_IT = wordings(rf"^({_AUX}|everything|all)")
-BOOKING = wordings(r"book(ed|ing|ings)?|appointments?|visits?|reserv\w+|schedul\w+|slots?")
+BOOKING = wordings(r"""
+    book(ed|ing|ings)?|appointments?|visits?|reserv\w+|schedul\w+|slots?
+    new (patient|customer|client)|calling from|coming in
+""")
 THAT_IS_ALL = wordings(r"(is|was|will) (that|this) (be )?(all|everything)")
 REFERS_BACK = wordings(r"""
     that|this|it|these|those|everything|all|details|information

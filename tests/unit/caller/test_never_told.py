@@ -31,6 +31,9 @@ OWN = (
     "Your surname is spelled D, O, E",
     "Let me read that back: Doe, Jane",
     "You're calling about a new appointment",
+    "You're a new patient",
+    "I've got you coming in at 2 with Dr. Patel",
+    "That's Jane with a J",
     "30 minutes",
 )
 
@@ -72,6 +75,27 @@ def test_what_a_script_made_the_caller_say_was_told() -> None:
 
     assert reply is not None
     assert reply.speech == "yes"
+
+
+@pytest.mark.parametrize(
+    ("question", "own", "other"),
+    [
+        ("Enter the date as month and day.", "1 1 2 3", "1 1 2 4"),
+        ("Enter the time as four digits.", "one four zero zero", "one five zero zero"),
+        ("Enter the number of minutes.", "30", "20"),
+        ("Enter the year of your visit as four digits.", "2026", "2027"),
+    ],
+)
+def test_the_keys_that_were_pressed_are_agreed_to_when_they_are_echoed(question: str, own: str, other: str) -> None:
+    def answer(echo: str) -> str | None:
+        caller = Understanding(FACTS)
+        assert caller.reply(question, speech=False, keypad=True)
+        told = f"You entered {echo}. If that's right, press 1. If not, press 2."
+        reply = caller.reply(told, speech=False, keypad=True)
+        return reply and reply.keys
+
+    assert answer(own) == "1"
+    assert answer(other) != "1"
 
 
 def test_keys_of_a_script_tell_nothing_that_is_read_back() -> None:
