@@ -247,7 +247,7 @@ class Understanding:
         found = named.mentions(heard, facts).by_kind()
         return (
             not own.isdisjoint(re.findall(r"[\w'-]+", heard))
-            or any(answer in heard for answer in scripted)
+            or any(re.search(rf"\b{re.escape(answer)}\b", heard) for answer in scripted)
             or (len(keyed_in) > 1 and keyed_in in re.sub(r"\D", "", in_figures(heard)))
             or any(map(bool if scripted else any, found))
         )

@@ -98,6 +98,13 @@ def test_the_keys_that_were_pressed_are_agreed_to_when_they_are_echoed(question:
     assert answer(other) != "1"
 
 
+def test_a_short_answer_of_a_script_is_not_found_inside_other_words() -> None:
+    caller = Understanding(FACTS, script=read_script('[answers]\n"sugar" = "tea"'))
+    caller.reply("With sugar?", speech=True, keypad=False)
+
+    assert caller.reply("You ordered a steak, is that right?", speech=True, keypad=False) is None
+
+
 def test_keys_of_a_script_tell_nothing_that_is_read_back() -> None:
     caller = Understanding(FACTS, script=read_script('[answers]\n"code" = { press = "4711" }'))
     caller.reply("Enter your code.", speech=False, keypad=True)
