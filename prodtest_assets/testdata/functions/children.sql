@@ -71,7 +71,9 @@ BEGIN
             v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(
                 prodtest.blocked(v_key.child, v_found, p_plan, p_call, p_wait, v_above)));
         END IF;
-        EXECUTE format('SELECT array_agg(DISTINCT %s) %s AND %s <> ALL ($2)', v_key.parent_id, v_key.pairs, v_key.child_id)
+        -- Behind OFFSET, lest PostgreSQL think that so few are left that it had better read the whole table for them.
+        EXECUTE format('SELECT array_agg(DISTINCT l.parent) FROM (SELECT %s AS parent, %s AS child %s OFFSET 0) l
+                        WHERE l.child <> ALL ($2)', v_key.parent_id, v_key.child_id, v_key.pairs)
         INTO v_found USING p_ids, v_free;
         v_blocked := v_blocked || coalesce(v_found, '{}');
     END LOOP;
@@ -109,9 +111,9 @@ DECLARE
     v_bytes bigint;
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) WHERE follows LOOP
-        EXECUTE format('SELECT array_agg(%s) %s %s', v_key.child_id, v_key.pairs,
-                       -- Those go with this level.
-                       CASE WHEN v_key.child = p_table THEN format('AND %s <> ALL ($1)', v_key.child_id) END)
+        -- Children in the same table go with this level.
+        EXECUTE format('SELECT array_agg(l.child) FROM (SELECT %s AS child %s OFFSET 0) l %s', v_key.child_id, v_key.pairs,
+                       CASE WHEN v_key.child = p_table THEN 'WHERE l.child <> ALL ($1)' END)
         INTO v_children USING p_ids;
         CONTINUE WHEN v_children IS NULL;
         PERFORM prodtest.archive_children(p_cleanup, v_key.child, v_children);
