@@ -148,7 +148,8 @@ def greets_another(prompt: str, facts: Facts, scripted: str) -> bool:
         scripted: as in `mentions`.
     """
     own = set(re.findall(r"[\w'-]+", f"{facts.name.lower()} {scripted}"))
-    return any(own.isdisjoint(found.lower().split()) for found in _GREETED.findall(prompt))
+    greeted = (name.lower() for name in _GREETED.findall(prompt))
+    return any(own.isdisjoint(name.split()) and not wordings_told.NO_NAME.search(name) for name in greeted)
 
 
 def contradicts(text: str, facts: Facts, *, strictly: bool = False, scripted: str = "") -> bool:

@@ -220,7 +220,7 @@ EITHER = wordings(r"\w+ or (?!not|no|something|anything)\w+( \w+)?$")
 """One of two things nobody knows."""
 UNWANTED = wordings(r"""
     you('d like| would like| want| wish| need) to (cancel|delete|resched\w+|change)|heard \W?(cancel|resched\w+)
-    (going to|i'll|we'll|i will|about to) (transfer|put) you
+    (going to|i'll|we'll|i will|about to) (transfer you|put you (through|on hold))
     (will|is going to|is about to) be (cancelled|canceled|deleted|removed)
     (we'll|i'll|will|going to|about to) (cancel|delete|remove)
 """)

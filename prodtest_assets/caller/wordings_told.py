@@ -53,7 +53,7 @@ NO_NAME = wordings(rf"""
     twenty|thirty|forty|fifty|sixty|ninety|o'clock
     an?|the|you|your|that|this|it|to|for|in|at|on|of|and|or|as|with|we|i|is|are|was|want\w*|would|like|need|please
     yes|no|not|spell\w*|correct\w*|right|book\w*|appointments?|schedul\w*|reserv\w*|new|chang\w*|cancel\w*
-    someone|again|something|anything|nothing|so|what|ok|okay|mrs?|ms|dr|names?|surname|thanks?|hello|hi|great|now
+    someone|again|something|anything|nothing|so|what|ok|okay|mrs?|ms|dr|names?|surname|thanks?|hello|hi|great|now|very
 """)
 OVER = wordings(r"""
     anything else|all set(?! to)|(is|been|all|now|are|you're) (booked|confirmed|scheduled|reserved)( in)?

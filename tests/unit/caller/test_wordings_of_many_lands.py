@@ -33,6 +33,9 @@ SPOKEN: dict[str | None, list[str]] = {
     "I would like to book an appointment": ["In a few words, tell me what you're calling about."],
     "yes": [
         "Are you still there?",
+        "We'll put you down for Monday, November 23 at 2 PM. Okay?",
+        "Great, Monday Afternoon. Shall I book it?",
+        "Thank You Very Much. Shall I book it?",
         "Say yes to book Monday, November 23 at 2 PM. Say no to pick another time.",
         "How's Monday at 2?",
         "The A B C Clinic has Monday, November 23 at 2 PM. Is that okay?",
