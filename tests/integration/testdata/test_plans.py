@@ -1,6 +1,7 @@
 """A plan holds what may go; its execution takes that and no more."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.models import CleanupReport, Policy, StopReason
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.connection import open_database
+from prodtest_assets.testdata.holds import Subject, add_hold
 from tests.booking_world import START, BookingWorld
 
 OLD = timedelta(hours=48)
@@ -28,6 +30,18 @@ def test_a_plan_is_stored_and_its_execution_takes_what_it_holds(world):
     assert world.has_appointment(row)
     execute_plan(world.database, world.permit, plan.id, POLICY)
     assert not world.has_appointment(row)
+
+
+def test_rows_of_one_user_are_told_apart_although_they_are_judged_together(world):
+    user = world.user(age=OLD)
+    ages = (OLD, OLD, OLD, timedelta(), timedelta(), timedelta(days=-1))
+    rows = [world.book(user, age=age, start=START + timedelta(hours=n)) for n, age in enumerate(ages)]
+    world.book(user, age=OLD, start=START + timedelta(days=1), cancelled=True)
+    until = datetime.now(UTC) + timedelta(days=1)
+    add_hold(world.database, world.permit, Subject("appointment", row_id=rows[0]), until=until, reason="evidence")
+    plan = plan_cleanup(world.database, replace(POLICY, active_only=True), permit=world.permit)
+    assert plan.rows == {"appointments": 2}
+    assert plan.kept == {"appointments": {"held": 1, "young": 2, "future": 1, "cancelled": 1}}
 
 
 def test_a_plan_without_a_permit_writes_nothing(world):
