@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.databases", "tests.left_out"]
 
@@ -31,6 +32,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes minutes; runs only with --soak (`make soak`)")
+    # The gate draws the same examples each time, so that it says something of the change; new ones are for the soak.
+    # A busy machine is no fault, so no example has a deadline.
+    settings.register_profile("ours", deadline=None, derandomize=not config.getoption("--soak"))
+    settings.load_profile("ours")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -158,7 +158,7 @@ def test_a_server_that_breaks_the_rules_is_one_failure_in_little_memory(
     assert most < 200 * MAX_BYTES
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     answer=st.one_of(
         st.binary(max_size=400),

@@ -179,7 +179,7 @@ def test_no_interleaving_of_application_and_cleanups_changes_a_customers_row_or_
         run_state_machine_as_test(
             lambda: Interleavings(world),
             settings=settings(
-                max_examples=examples, stateful_step_count=length, deadline=None, database=None,
+                max_examples=examples, stateful_step_count=length, database=None,
                 suppress_health_check=list(HealthCheck), print_blob=False,
             ),
         )  # fmt: skip

@@ -66,7 +66,7 @@ def told(template: str, wish: Facts) -> str:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(wish=WISHES)
 def test_the_wish_is_agreed_to(template: str, wish: Facts) -> None:
     reply = Understanding(wish).reply(told(template, wish), speech=True, keypad=False)
@@ -76,7 +76,7 @@ def test_the_wish_is_agreed_to(template: str, wish: Facts) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(wish=WISHES, start=STARTS, minutes=st.sampled_from([15, 30, 45, 60, 90]))
 def test_another_wish_is_not(template: str, wish: Facts, start: datetime, minutes: int) -> None:
     for other in (replace(wish, start=start), replace(wish, duration_min=minutes)):
@@ -87,7 +87,7 @@ def test_another_wish_is_not(template: str, wish: Facts, start: datetime, minute
 
 
 @pytest.mark.parametrize("template", KEYED)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(wish=WISHES, start=STARTS)
 def test_on_the_keypad_the_same_holds(template: str, wish: Facts, start: datetime) -> None:
     for other in (wish, replace(wish, start=start)):
