@@ -18,7 +18,7 @@ from prodtest_assets.errors import ConfigurationError, Unreachable
 from prodtest_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from prodtest_assets.suite_selection import Selection
+    from prodtest_assets.booking_flow.selection import Selection
 
 
 @click.command()
@@ -98,8 +98,8 @@ def _describe(settings: Settings, lines: list[Line], expression: str | None, *, 
 
 def _selection(settings: Settings, expression: str | None) -> "Selection":
     """What would run. Without an expression the suite is not loaded, only read."""
-    from prodtest_assets.booking_flow import suite_folder, suite_tests
-    from prodtest_assets.suite_selection import Selection, select_tests
+    from prodtest_assets.booking_flow.discovery import suite_folder, suite_tests
+    from prodtest_assets.booking_flow.selection import Selection, select_tests
 
     suite = suite_folder(settings.suite)
     if expression:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, TextIO
 from uuid import UUID, uuid4
 
-from prodtest_assets.booking_flow import PYTEST_WRONG_USAGE, start_suite, stop_suite, suite_folder
+from prodtest_assets.booking_flow.discovery import suite_folder
+from prodtest_assets.booking_flow.process import PYTEST_WRONG_USAGE, start_suite, stop_suite
 from prodtest_assets.calendar_events import EventRemoval, remove_events
 from prodtest_assets.cli.access import booking_database, database_url, reserved_numbers, retention, write_rules
 from prodtest_assets.cli.interruption import tidying_up

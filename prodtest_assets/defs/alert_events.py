@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from prodtest_assets.booking_flow import run_again
+from prodtest_assets.booking_flow.discovery import run_again
 from prodtest_assets.defs.environment import asset_key
 from prodtest_assets.testdata.alert_ledger import Finding, due_for_reminder
 from prodtest_assets.testdata.connection import Database

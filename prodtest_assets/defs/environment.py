@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from prodtest_assets.booking_flow import SuiteTest, suite_folder, suite_tests
+from prodtest_assets.booking_flow.discovery import SuiteTest, suite_folder, suite_tests
 from prodtest_assets.errors import ConfigurationError
 from prodtest_assets.settings import Settings, load_settings
 

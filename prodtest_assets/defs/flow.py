@@ -11,7 +11,7 @@ from uuid import UUID
 
 import dagster as dg
 
-from prodtest_assets.booking_flow import SuiteTest, run_again, suite_folder
+from prodtest_assets.booking_flow.discovery import SuiteTest, run_again, suite_folder
 from prodtest_assets.defs import columns
 from prodtest_assets.defs.booking_tables import BOOKING_FLOW_RESULTS
 from prodtest_assets.defs.lineage import OUR_TEAM, Writes, runbook

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import dagster as dg
 
-from prodtest_assets.booking_flow import SuiteTest, start_suite, stop_suite
+from prodtest_assets.booking_flow.discovery import SuiteTest
+from prodtest_assets.booking_flow.process import start_suite, stop_suite
 from prodtest_assets.defs.verdicts import Bench, Verdict
 
 _POLL_SECONDS = 0.1

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.booking_flow.discovery import suite_tests
 from prodtest_assets.definitions import defs
 from prodtest_assets.defs.flow import booking_flow_asset
 from prodtest_assets.defs.resources import BookingDatabase

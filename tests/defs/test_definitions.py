@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.booking_flow.discovery import suite_tests
 from prodtest_assets.definitions import defs, ours
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ _TABLE_CHECKS = {
 }
 _LOAD = """
 import json, sys
-from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.booking_flow.discovery import suite_tests
 from prodtest_assets.definitions import defs, ours
 graph = defs.resolve_asset_graph()
 print(json.dumps({

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._serdes import serialize_value
 
-from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.booking_flow.discovery import suite_tests
 from prodtest_assets.sandbox.calendar_store import CALENDAR_ID
 from prodtest_assets.sandbox.server import running_app
 from tests.booking_world import BookingWorld

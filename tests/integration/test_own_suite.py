@@ -126,7 +126,7 @@ def test_the_wheel_carries_the_script_s_schema_the_suites_and_the_command(python
     schema = "from prodtest_assets.caller.script_file import script_schema; print(script_schema()['title'])"
     assert run(python, suite, "-c", schema).stdout == "prodtest call script\n"
     suites = (
-        "from prodtest_assets.booking_flow import suite_folder;"
+        "from prodtest_assets.booking_flow.discovery import suite_folder;"
         "print(*sorted(file.name for file in suite_folder(None).glob('test_*')))"
     )
     assert run(python, suite, "-c", suites).stdout.split() == [

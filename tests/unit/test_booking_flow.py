@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from prodtest_assets.booking_flow import SuiteTest, run_again, start_suite, stop_suite, suite_folder, suite_tests
+from prodtest_assets.booking_flow.discovery import SuiteTest, run_again, suite_folder, suite_tests
+from prodtest_assets.booking_flow.process import start_suite, stop_suite
 from prodtest_assets.errors import ConfigurationError
 
 _SECONDS = 20.0
@@ -279,7 +280,7 @@ def test_a_suite_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, uuid; from pathlib import Path; from prodtest_assets.booking_flow import start_suite;"
+            "import sys, uuid; from pathlib import Path; from prodtest_assets.booking_flow.process import start_suite;"
             "start_suite(Path(sys.argv[1]), run_id=uuid.uuid4()).wait()",
             str(suite),
         ],

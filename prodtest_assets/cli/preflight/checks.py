@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from prodtest_assets.booking_flow import suite_folder, suite_tests
+from prodtest_assets.booking_flow.discovery import suite_folder, suite_tests
 from prodtest_assets.calendar_audit import Kind, audit_calendar
 from prodtest_assets.calendar_events import configured_calendar
 from prodtest_assets.caller.script_file import load_script

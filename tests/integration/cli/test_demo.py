@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.booking_flow.discovery import suite_tests
 from prodtest_assets.sandbox.locks import held
 from prodtest_assets.sandbox.postgres import private_postgres
 from prodtest_assets.testdata.connection import open_database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prodtest_assets.booking_flow import suite_tests
+from prodtest_assets.booking_flow.discovery import suite_tests
 from prodtest_assets.cli.doors import DOORS
 from tests.booking_world import BookingWorld
 from tests.integration.cli.commands import CHECKOUT, Result, environment, prodtest

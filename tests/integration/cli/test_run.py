@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from prodtest_assets.booking_flow import start_suite
+from prodtest_assets.booking_flow.process import start_suite
 from prodtest_assets.sandbox.seed import seed_customers
 from prodtest_assets.sandbox.server import running_app
 from prodtest_assets.testdata.connection import open_database

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from prodtest_assets.booking_flow import PYTEST_WRONG_USAGE, start_suite, stop_suite
+from prodtest_assets.booking_flow.process import PYTEST_WRONG_USAGE, start_suite, stop_suite
 from prodtest_assets.errors import ConfigurationError
 
 _ERROR = "ERROR: "
