@@ -265,29 +265,6 @@ def test_the_protected_role_drains_and_restores_them(world, roles: Protection, k
     assert all_messages(world) == before
 
 
-def test_many_children_with_uuids_cost_little_more_than_those_with_whole_numbers(world):
-    seconds = {}
-    customer = world.customer(bookings=0)
-    world.sql(
-        "INSERT INTO appointments (user_id, starts_at) SELECT %s, now() + n * interval '1 min'"
-        " FROM generate_series(1, 50000) n",
-        customer,
-    )
-    for key in ("bigint GENERATED ALWAYS AS IDENTITY", "uuid DEFAULT gen_random_uuid()"):
-        messages(world, f"id {key} PRIMARY KEY, of {CASCADE}")
-        world.sql(
-            "INSERT INTO appointments (user_id, starts_at, is_test_data, created_at) SELECT %s, now() + n * interval"
-            " '1 min', true, now() - interval '2 days' FROM generate_series(1, 10000) n",
-            world.user(age=OLD),
-        )
-        world.sql("INSERT INTO messages (of) SELECT id FROM appointments CROSS JOIN generate_series(1, 2)")
-        report = cleanup_now(world.database, world.permit, Policy(max_delete=100_000))
-        assert report.deleted["messages"] == 20_000
-        seconds[key[:4]] = report.seconds
-        world.sql("DROP TABLE messages")
-    assert seconds["uuid"] < 4 * seconds["bigi"], seconds
-
-
 def test_a_users_own_child_of_a_uuid_that_its_appointment_takes_along_goes_once(world):
     messages(world, f"id uuid PRIMARY KEY, of {CASCADE}, who bigint REFERENCES users")
     row = world.book(age=OLD)
