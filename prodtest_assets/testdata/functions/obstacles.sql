@@ -2,7 +2,15 @@
 
 CREATE OR REPLACE FUNCTION prodtest.row_name(p_table regclass, p_row text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('%s %s', regexp_replace(prodtest.name_of(p_table), 's$', ''), p_row)
+    SELECT concat_ws(' ', regexp_replace(prodtest.name_of(p_table), 's$', ''), p_row)
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.shown(p_row prodtest.archived_row, p_column name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- The value in a column, to be repeated to a person. Null where it is a text: that may be somebody's number or name.
+    SELECT p_row.content ->> p_column FROM pg_attribute a
+    WHERE a.attrelid = p_row.table_oid AND a.attname = p_column
+      AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'uuid'::regtype)
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.obstacle(
@@ -52,12 +60,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION prodtest.key_in_words(p_row prodtest.archived_row, p_key name[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- Texts are not repeated: they may be somebody's number or name.
-    SELECT string_agg(concat_ws(' ', k.name, CASE
-        WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'uuid'::regtype)
-        THEN p_row.content ->> k.name END), ', ' ORDER BY k.place)
+    SELECT string_agg(concat_ws(' ', k.name, prodtest.shown(p_row, k.name)), ', ' ORDER BY k.place)
     FROM unnest(p_key) WITH ORDINALITY AS k(name, place)
-    JOIN pg_attribute a ON a.attrelid = p_row.table_oid AND a.attname = k.name
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.column_obstacle(p_row prodtest.archived_row) RETURNS text
@@ -134,15 +138,13 @@ CREATE OR REPLACE FUNCTION prodtest.parents_obstacle(
 -- A row comes back only under the parents it had: the same user, or a row that an undo restored and nobody touched.
 DECLARE
     v_key record;
-    v_value text;
     v_parent jsonb;
     v_version text;
     v_number bigint;
     v_obstacle text;
 BEGIN
     FOR v_key IN SELECT * FROM prodtest.parent_keys(p_row.table_oid) LOOP
-        v_value := p_row.content ->> v_key.child_column;
-        CONTINUE WHEN v_value IS NULL;
+        CONTINUE WHEN p_row.content ->> v_key.child_column IS NULL;
         EXECUTE format('SELECT to_jsonb(p), p.xmin::text, %s FROM %s p, jsonb_populate_record(NULL::%s, $1) r
                         WHERE p.%I = r.%I %s',
                        prodtest.number_in(v_key.parent, 'to_jsonb(p)'), v_key.parent, p_row.table_oid, v_key.parent_column,
@@ -153,7 +155,7 @@ BEGIN
                 p_row, v_key.parent, v_key.parent_column, v_key.child_column, p_only, p_foresee, p_depth);
         ELSIF NOT prodtest.is_same_parent(p_row, v_key.parent, v_parent, v_version, v_number) THEN
             v_obstacle := format('%s is not known to be the one it belonged to',
-                                 prodtest.row_name(v_key.parent, v_value));
+                                 prodtest.row_name(v_key.parent, prodtest.shown(p_row, v_key.child_column)));
         END IF;
         IF v_obstacle IS NOT NULL THEN
             RETURN v_obstacle;
@@ -187,7 +189,7 @@ DECLARE
     v_archived prodtest.archived_row;
     v_value jsonb := p_row.content -> p_child_column;
     v_number bigint;
-    v_name text := prodtest.row_name(p_parent, p_row.content ->> p_child_column);
+    v_name text := prodtest.row_name(p_parent, prodtest.shown(p_row, p_child_column));
 BEGIN
     IF prodtest.key_columns(p_parent) = ARRAY[p_column] THEN
         EXECUTE format('SELECT %s', prodtest.number_in(p_parent, '$1')) INTO v_number

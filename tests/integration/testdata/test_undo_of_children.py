@@ -97,6 +97,20 @@ def test_a_child_of_a_vanished_parent_stays_in_the_archive(reminders):
     assert reasons(undo(reminders, cleanup)) == {f"reminders:{reminder}": f"its appointment {row} is gone"}
 
 
+@pytest.mark.parametrize("does", ["DELETE FROM users", "UPDATE users SET full_name = full_name"])
+def test_a_parents_number_is_not_repeated_where_a_child_refers_to_it(world, does):
+    world.sql("CREATE TABLE otp (id int PRIMARY KEY, mobile varchar(20) REFERENCES users (mobile) ON DELETE CASCADE)")
+    world.book(age=OLD)
+    world.sql("INSERT INTO otp SELECT 1, mobile FROM users")
+    cleanup = clean(world)
+    undo(world, cleanup, ["users"])
+    world.sql(does)
+    gone = does.startswith("DELETE")
+    assert reasons(undo(world, cleanup))["otp:1"] == (
+        "its user is gone" if gone else "user is not known to be the one it belonged to"
+    )
+
+
 def test_rows_of_a_table_that_is_gone_stay_in_the_archive(reminders):
     remind(reminders, reminders.book(age=OLD))
     cleanup = clean(reminders)
