@@ -43,54 +43,87 @@ CREATE OR REPLACE FUNCTION prodtest.blocked(
 DECLARE
     v_key record;
     v_above text[] := p_above || ARRAY(SELECT format('%s:%s', p_table::oid, id) FROM unnest(p_ids) AS id);
+    v_ids bigint[];
     v_free bigint[];
     v_found bigint[];
+    v_stay bigint[];
     v_blocked bigint[] := '{}';
 BEGIN
+    -- All children are locked before one is judged, since it may lead to another.
     FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) LOOP
-        IF NOT v_key.follows THEN
+        IF v_key.follows THEN
+            EXECUTE format('SELECT array_agg(l.id) FROM (SELECT %s AS id %s ORDER BY 1 FOR UPDATE OF c %s) l',
+                           v_key.child_id, v_key.pairs, CASE WHEN NOT p_wait THEN 'SKIP LOCKED' END) INTO v_free USING p_ids;
+            v_found := prodtest.parents_of_others(v_key.parent_id, v_key.child_id, v_key.pairs, p_ids, v_free);
+        ELSE
             -- A row that refers to itself goes with itself.
             EXECUTE format('SELECT array_agg(DISTINCT %s) %s %s', v_key.parent_id, v_key.pairs,
                            CASE WHEN v_key.child = p_table THEN 'AND c.ctid <> p.ctid' END) INTO v_found USING p_ids;
-            v_blocked := v_blocked || coalesce(v_found, '{}');
-            CONTINUE;
         END IF;
-        EXECUTE format('SELECT coalesce(array_agg(l.id), ''{}'') FROM (SELECT %s AS id %s ORDER BY 1 FOR UPDATE OF c %s) l',
-                       v_key.child_id, v_key.pairs, CASE WHEN NOT p_wait THEN 'SKIP LOCKED' END)
-        INTO v_free USING p_ids;
+        v_blocked := v_blocked || v_found;
+    END LOOP;
+    v_ids := ARRAY(SELECT unnest(p_ids) EXCEPT SELECT unnest(v_blocked));
+    FOR v_key IN SELECT * FROM prodtest.foreign_keys_to(p_table) WHERE follows LOOP
+        EXECUTE format('SELECT array_agg(l.id) FROM (SELECT %s AS id %s OFFSET 0) l', v_key.child_id, v_key.pairs)
+        INTO v_free USING v_ids;
+        CONTINUE WHEN v_free IS NULL;
         -- Rows of this very level go in one statement and may refer to each other; what leads further up is a circle.
         v_free := ARRAY(SELECT id FROM unnest(v_free) AS id
                         WHERE format('%s:%s', v_key.child::oid, id) NOT IN (SELECT unnest(v_above))
-                           OR v_key.child = p_table AND id IN (SELECT unnest(p_ids)));
-        EXECUTE format('SELECT array_agg(%s) FROM %s c WHERE %s AND NOT (%s)', v_key.child_id, v_key.child,
-                       prodtest.among(v_key.child, 'c', '$1'), prodtest.leads_nowhere_else(v_key.child, v_key.name))
-        INTO v_found USING v_free, p_plan, p_call;
-        v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_found));
-        v_found := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(p_ids) WHERE v_key.child = p_table);
-        IF v_found <> '{}' THEN
-            v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(
-                prodtest.blocked(v_key.child, v_found, p_plan, p_call, p_wait, v_above)));
-        END IF;
-        -- Behind OFFSET, lest PostgreSQL think that so few are left that it had better read the whole table for them.
-        EXECUTE format('SELECT array_agg(DISTINCT l.parent) FROM (SELECT %s AS parent, %s AS child %s OFFSET 0) l
-                        WHERE l.child <> ALL ($2)', v_key.parent_id, v_key.child_id, v_key.pairs)
-        INTO v_found USING p_ids, v_free;
-        v_blocked := v_blocked || coalesce(v_found, '{}');
+                           OR v_key.child = p_table AND id IN (SELECT unnest(v_ids)));
+        -- One that stays may keep others of its kind, so this goes on until all that are left go.
+        LOOP
+            EXECUTE format('SELECT array_agg(%s) FROM %s c WHERE %s AND NOT (%s)', v_key.child_id, v_key.child,
+                           prodtest.among(v_key.child, 'c', '$1'), prodtest.leads_nowhere_else(v_key.child, v_key.name))
+            INTO v_stay USING v_free, p_plan, p_call;
+            v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_stay));
+            v_found := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_ids) WHERE v_key.child = p_table);
+            IF v_found <> '{}' THEN
+                v_stay := v_stay || prodtest.blocked(v_key.child, v_found, p_plan, p_call, p_wait, v_above);
+                v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_stay));
+            END IF;
+            EXIT WHEN v_free = '{}' OR coalesce(v_stay, '{}') = '{}';
+        END LOOP;
+        v_blocked := v_blocked
+            || prodtest.parents_of_others(v_key.parent_id, v_key.child_id, v_key.pairs, v_ids, v_free);
     END LOOP;
     RETURN v_blocked;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION prodtest.parents_of_others(
+    p_parent_id text, p_child_id text, p_pairs text, p_ids bigint[], p_children bigint[]
+) RETURNS bigint[] LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Which of the rows have children that are not among these. Behind OFFSET, lest PostgreSQL think that so few are left that
+-- it had better read the whole table for them.
+DECLARE
+    v_parents bigint[];
+BEGIN
+    EXECUTE format('SELECT array_agg(DISTINCT l.parent) FROM (SELECT %s AS parent, %s AS child %s OFFSET 0) l
+                    WHERE l.child <> ALL ($2)', p_parent_id, p_child_id, p_pairs)
+    INTO v_parents USING p_ids, coalesce(p_children, '{}');
+    RETURN v_parents;
 END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.leads_nowhere_else(p_child regclass, p_key name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The condition that all foreign keys of a child c but this one are null or lead to rows that go as well: to the ids
-    -- of users and appointments that are reached, or to its own kind among $1. Any other key leads out of the plan.
+    -- of users and appointments that are reached, to its own kind among $1, or to another child of the parent to which this
+    -- key leads, which goes with that parent or keeps it. Any other key leads out of the plan.
     SELECT coalesce(string_agg(format('((%s) IS NULL OR %s)', k.columns, CASE
         WHEN k.parent_columns = 'p.id' AND f.confrelid IN ('public.users'::regclass, 'public.appointments'::regclass)
             THEN format('coalesce(%s IN (SELECT prodtest.reached($2, $3, %L)), false)', k.columns, f.confrelid::regclass)
         WHEN f.confrelid = p_child THEN format('coalesce((%s) IN (SELECT %s FROM %s p WHERE %s), false)', k.columns,
                                                k.parent_columns, p_child, prodtest.among(p_child, 'p', '$1'))
-        ELSE 'false' END), ' AND '), 'true')
+        ELSE coalesce((
+            SELECT string_agg(format('EXISTS (SELECT FROM %s p WHERE (%s) = (%s) AND p.%I = c.%I OFFSET 0)',
+                                     f.confrelid::regclass, k.parent_columns, k.columns, o.attname, m.attname), ' OR ')
+            FROM pg_constraint mine JOIN pg_attribute m ON m.attrelid = mine.conrelid AND m.attnum = mine.conkey[1]
+            JOIN pg_constraint other ON other.contype = 'f' AND other.conrelid = f.confrelid
+                AND other.confrelid = mine.confrelid AND other.confkey = mine.confkey
+            JOIN pg_attribute o ON o.attrelid = other.conrelid AND o.attnum = other.conkey[1]
+            WHERE mine.contype = 'f' AND mine.conrelid = p_child AND mine.conname = p_key), 'false') END), ' AND '), 'true')
     FROM pg_constraint f CROSS JOIN LATERAL (
         SELECT string_agg(format('c.%I', a.attname), ', ' ORDER BY pair.child) AS columns,
                string_agg(format('p.%I', r.attname), ', ' ORDER BY pair.child) AS parent_columns
