@@ -24,14 +24,44 @@ RETURNS TABLE (
     WHERE f.contype = 'f' AND f.confrelid = p_table AND f.conparentid = 0
 $$;
 
-CREATE OR REPLACE FUNCTION prodtest.reached(p_plan uuid, p_call text, p_table regclass) RETURNS SETOF bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- The rows of a table that go as well: they are in the plan, or they are what the call left.
-    SELECT unnest(b.row_ids) FROM prodtest.plan_batch b WHERE b.plan_id = p_plan AND b.table_oid = p_table
-    UNION ALL
-    SELECT CASE p_table WHEN 'public.appointments'::regclass THEN c.appointment_id
-                        WHEN 'public.users'::regclass THEN c.user_id END
-    FROM prodtest.test_call c WHERE c.call_sid = p_call
+CREATE OR REPLACE FUNCTION prodtest.reached(p_plan uuid, p_call text, p_table regclass, p_ids bigint[], p_now boolean)
+RETURNS SETOF bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Which of the users or appointments go as well: they are in the plan, or they are what the call left. p_now: the plan may
+-- be old, so that they are locked and judged anew, and what somebody else has locked does not go.
+DECLARE
+    v_plan prodtest.plan;
+    v_ids bigint[];
+    v_people bigint[];
+BEGIN
+    SELECT array_agg(o.id) INTO v_ids FROM (
+        SELECT unnest(b.row_ids) AS id FROM prodtest.plan_batch b WHERE b.plan_id = p_plan AND b.table_oid = p_table
+        UNION ALL
+        SELECT CASE p_table WHEN 'public.appointments'::regclass THEN c.appointment_id
+                            WHEN 'public.users'::regclass THEN c.user_id END
+        FROM prodtest.test_call c WHERE c.call_sid = p_call) o
+    WHERE o.id IN (SELECT unnest(p_ids));
+    IF NOT p_now OR v_ids IS NULL THEN
+        RETURN QUERY SELECT unnest(v_ids);
+        RETURN;
+    END IF;
+    IF p_table = 'public.appointments'::regclass THEN
+        SELECT array_agg(l.id), array_agg(l.user_id) INTO v_ids, v_people FROM (
+            SELECT a.id, a.user_id FROM public.appointments a WHERE a.id = ANY (v_ids) ORDER BY a.id
+            FOR UPDATE SKIP LOCKED) l;
+    ELSE
+        SELECT array_agg(l.id), array_agg(l.id) INTO v_ids, v_people FROM (
+            SELECT u.id FROM public.users u WHERE u.id = ANY (v_ids) ORDER BY u.id FOR UPDATE SKIP LOCKED) l;
+    END IF;
+    SELECT p.* INTO v_plan FROM prodtest.plan p WHERE p.id = p_plan;
+    IF NOT FOUND THEN
+        SELECT 'call', c.run_id, '{}', '{}' INTO v_plan.scope, v_plan.run_id, v_plan.named, v_plan.named_users
+        FROM prodtest.test_call c WHERE c.call_sid = p_call;
+    END IF;
+    RETURN QUERY SELECT i.id FROM prodtest.judge(v_plan.scope, v_plan.cutoff, v_plan.run_id, v_plan.named, v_plan.named_users,
+                                                 v_people, coalesce(v_plan.active_only, false)) j
+                 CROSS JOIN LATERAL unnest(j.ids) AS i(id)
+                 WHERE j.table_oid = p_table AND j.verdict = ANY (prodtest.verdicts_of(v_plan.scope)) AND i.id = ANY (v_ids);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION prodtest.blocked(
@@ -75,7 +105,7 @@ BEGIN
         LOOP
             EXECUTE format('SELECT array_agg(%s) FROM %s c WHERE %s AND NOT (%s)', v_key.child_id, v_key.child,
                            prodtest.among(v_key.child, 'c', '$1'), prodtest.leads_nowhere_else(v_key.child, v_key.name))
-            INTO v_stay USING v_free, p_plan, p_call;
+            INTO v_stay USING v_free, p_plan, p_call, true;
             v_free := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_stay));
             v_found := ARRAY(SELECT unnest(v_free) EXCEPT SELECT unnest(v_ids) WHERE v_key.child = p_table);
             IF v_found <> '{}' THEN
@@ -109,11 +139,12 @@ $$;
 CREATE OR REPLACE FUNCTION prodtest.leads_nowhere_else(p_child regclass, p_key name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The condition that all foreign keys of a child c but this one are null or lead to rows that go as well: to the ids
-    -- of users and appointments that are reached, to its own kind among $1, or to another child of the parent to which this
+    -- of users and appointments that are reached (as it was planned, or $4: now), to its own kind among $1, or to another child of the parent to which this
     -- key leads, which goes with that parent or keeps it. Any other key leads out of the plan.
     SELECT coalesce(string_agg(format('((%s) IS NULL OR %s)', k.columns, CASE
         WHEN k.parent_columns = 'p.id' AND f.confrelid IN ('public.users'::regclass, 'public.appointments'::regclass)
-            THEN format('coalesce(%s IN (SELECT prodtest.reached($2, $3, %L)), false)', k.columns, f.confrelid::regclass)
+            THEN format('coalesce(%s IN (SELECT prodtest.reached($2, $3, %L, ARRAY(SELECT %s FROM %s c WHERE %s), $4)), false)',
+                        k.columns, f.confrelid::regclass, k.columns, p_child, prodtest.among(p_child, 'c', '$1'))
         WHEN f.confrelid = p_child THEN format('coalesce((%s) IN (SELECT %s FROM %s p WHERE %s), false)', k.columns,
                                                k.parent_columns, p_child, prodtest.among(p_child, 'p', '$1'))
         ELSE coalesce((

@@ -30,7 +30,7 @@ BEGIN
         END IF;
         EXECUTE format('SELECT array_agg(%s) FROM %s c WHERE %s AND NOT (%s)', v_key.child_id, v_key.child,
                        prodtest.among(v_key.child, 'c', '$1'), prodtest.leads_nowhere_else(v_key.child, v_key.name))
-        INTO v_stay USING v_children, p_plan, NULL::text;
+        INTO v_stay USING v_children, p_plan, NULL::text, false;
         RETURN QUERY SELECT i.parent, v_key.child, i.child, 'goes by cascade', CASE WHEN i.child IN (SELECT unnest(v_stay))
                 THEN format('%s refers to it and to a row that stays (%s)', prodtest.name_of(v_key.child), v_key.name) END
             FROM unnest(v_parents, v_children) AS i(parent, child)

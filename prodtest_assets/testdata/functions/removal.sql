@@ -11,7 +11,8 @@ DECLARE
     v_active_only boolean := coalesce((SELECT p.active_only FROM prodtest.plan p WHERE p.id = p_plan), false);
     v_unmarked boolean;
     v_adopted bigint[];
-    v_blocked bigint[];
+    v_looked_at bigint[];
+    v_blocked bigint[] := '{}';
     v_gone int;
     v_kept int;
     v_bytes bigint;
@@ -28,10 +29,15 @@ BEGIN
             FOR UPDATE SKIP LOCKED) l;
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.appointments'::regclass)) THEN
-        v_blocked := prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call, p_wait);
-        WITH {sources}, {judged_appointments:by_id.as_asked}
-        SELECT array_agg(j.id) INTO v_ids FROM judged j WHERE j.verdict = p_verdict
-        AND j.id <> ALL (v_blocked);
+        -- A row that stays may keep others by its children, so this goes on until all that are left go.
+        LOOP
+            WITH {sources}, {judged_appointments:by_id.as_asked}
+            SELECT array_agg(j.id ORDER BY j.id) INTO v_ids FROM judged j WHERE j.verdict = p_verdict
+            AND j.id <> ALL (v_blocked);
+            EXIT WHEN v_ids IS NULL OR v_ids = v_looked_at;
+            v_looked_at := v_ids;
+            v_blocked := prodtest.blocked('public.appointments'::regclass, v_ids, p_plan, p_call, p_wait);
+        END LOOP;
         PERFORM prodtest.archive_children(p_cleanup, 'public.appointments'::regclass, v_ids);
     END IF;
     IF v_unmarked THEN
@@ -68,7 +74,8 @@ DECLARE
     v_named_users bigint[] := CASE p_verdict WHEN 'named' THEN p_ids ELSE '{}' END;
     v_scopes text[] := '{}';
     v_ids bigint[];
-    v_blocked bigint[];
+    v_looked_at bigint[];
+    v_blocked bigint[] := '{}';
     v_gone int;
     v_kept int;
     v_bytes bigint;
@@ -82,10 +89,14 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM prodtest.foreign_keys_to('public.users'::regclass)
                WHERE child <> 'public.appointments'::regclass) THEN
-        v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call, p_wait);
-        WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
-        SELECT array_agg(j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
-        AND j.id <> ALL (v_blocked);
+        LOOP
+            WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id}
+            SELECT array_agg(j.id ORDER BY j.id) INTO v_ids FROM judged_user j WHERE j.present = 0 AND j.verdict = p_verdict
+            AND j.id <> ALL (v_blocked);
+            EXIT WHEN v_ids IS NULL OR v_ids = v_looked_at;
+            v_looked_at := v_ids;
+            v_blocked := prodtest.blocked('public.users'::regclass, v_ids, p_plan, p_call, p_wait);
+        END LOOP;
         PERFORM prodtest.archive_children(p_cleanup, 'public.users'::regclass, v_ids);
     END IF;
     WITH {sources}, {judged_appointments:by_user}, {judged_users:by_id},
