@@ -3,12 +3,15 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow, tuple_row
+
+from tests.integration.faults.texts import Texts
 
 FIRST_START = datetime(2031, 3, 3, 9, 0, tzinfo=UTC)
 # Among them clocks that run a day ahead or behind.
@@ -60,13 +63,13 @@ class Application:
 
     Args:
         connection: of its own, in autocommit mode.
-        messages: the message that each booking has in a table of its own, as text; None where there is no such table.
+        texts: what belongs to bookings, in tables of their own; None where there are no such tables.
     """
 
     connection: psycopg.Connection[TupleRow]
     people: dict[int, Person] = field(default_factory=dict)
     bookings: dict[int, Booking] = field(default_factory=dict)
-    messages: dict[int, str] | None = None
+    texts: Texts | None = None
     _starts: Iterator[int] = field(default_factory=itertools.count)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -85,13 +88,10 @@ class Application:
 
     # What it stores.
 
-    def begin_messages(self) -> None:
-        """From now on each booking has a message, which a uuid tells from others."""
-        self.connection.execute(
-            "CREATE TABLE messages (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), of bigint NOT NULL UNIQUE"
-            " REFERENCES appointments ON DELETE CASCADE)"
-        )
-        self.messages = {}
+    def begin_texts(self) -> None:
+        """From now on each booking has a message."""
+        self.texts = Texts(self.connection)
+        self.texts.create()
 
     def register(
         self, number: str, *, is_reserved: bool, name: str = "Paying Customer", is_caller: bool = False
@@ -127,10 +127,8 @@ class Application:
             return None
         self.bookings[row[0]] = Booking(row[0], person, row[1], is_test, age, is_of_a_call)
         self.people[person].had_test_row |= marked
-        if self.messages is not None:
-            message = self._one("INSERT INTO messages (of) VALUES (%s) RETURNING messages::text", row[0])
-            assert message is not None
-            self.messages[row[0]] = message[0]
+        if self.texts is not None:
+            self.texts.write("messages", row[0], None)
         return int(row[0])
 
     def learn(self, person: int, booking: int) -> None:
@@ -171,12 +169,13 @@ class Application:
 
     def delete(self, booking: int) -> None:
         """Delete an appointment."""
-        if self._one("DELETE FROM appointments WHERE id = %s RETURNING id", booking):
-            del self.bookings[booking]
+        with self._texts_going_along():
+            if self._one("DELETE FROM appointments WHERE id = %s RETURNING id", booking):
+                del self.bookings[booking]
 
     def forget(self, person: int) -> None:
         """Delete a user and, by cascade, whatever they have booked."""
-        with self.connection.transaction():
+        with self._texts_going_along(), self.connection.transaction():
             if self._one("SELECT id FROM users WHERE id = %s FOR UPDATE", person) is None:
                 return
             # Locked, since a cleanup that is about to take one of them needs no lock on the user.
@@ -187,6 +186,9 @@ class Application:
         for (booking,) in rows:
             del self.bookings[booking]
         del self.people[person]
+
+    def _texts_going_along(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.texts is None else self.texts.going_along()
 
     # Its books.
 
@@ -224,20 +226,6 @@ class Application:
         for person in self.people.values():
             if person.id in having or not person.may_be_a_test_user:
                 assert present.get(("users", person.id)) == person.text
-        if self.messages is not None:
-            self._check_messages({key for table, key in present if table == "appointments"})
-
-    def _check_messages(self, present: set[int]) -> None:
-        """Each message is where its booking is, and as it was."""
-        found = self.connection.execute(
-            "SELECT of, true, m::text FROM messages m UNION ALL SELECT m.of, false, m::text"
-            " FROM prodtest.archived_row a, jsonb_populate_record(NULL::messages, a.content) m"
-            " WHERE a.table_oid = 'messages'::regclass"
-        ).fetchall()
-        written = self.messages or {}
-        assert sorted(found) == sorted(
-            (key, key in present, written[key]) for key in self.bookings if key in written
-        ), "a message was lost, changed or doubled"
 
     def _change(
         self, booking: int, assignment: LiteralString, *values: object, returning: LiteralString = "id"

@@ -45,7 +45,7 @@ class ApplicationAndCalls(RuleBasedStateMachine):
         self.name = f"booking_test_{uuid4().hex[:8]}"
         self.url = world.postgres.create_database(self.name, template=world.template)
         self.app = open_application(self.url)
-        self.app.begin_messages()
+        self.app.begin_texts()
         self._opened = open_database(self.url)
         self.database = self._opened.__enter__()
         self.permit = authorize_writes(self.database, RULES)
@@ -66,7 +66,7 @@ class ApplicationAndCalls(RuleBasedStateMachine):
             assert report.stop_reason is StopReason.DRAINED, report
             assert report.proof is not None
             assert report.proof.holds
-            self.app.check()
+            self.check()
         finally:
             self.app.connection.close()
             self._opened.__exit__(None, None, None)
@@ -194,6 +194,7 @@ class ApplicationAndCalls(RuleBasedStateMachine):
             if self.random.is_alive(call):
                 assert call.booking is None or call.booking in standing["appointments"], "a living run lost a row"
                 assert call.person is None or call.person in standing["users"], "a living run lost a user"
+        self.random.texts.check(self.random.kept())
 
     # Small questions.
 

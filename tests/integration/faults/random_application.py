@@ -7,6 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from tests.integration.faults.application import AGES, Application
+from tests.integration.faults.texts import Texts
 
 _T = TypeVar("_T")
 
@@ -58,6 +59,20 @@ class RandomApplication:
         for age in AGES[:3]:
             self._test_row(age)
 
+    @property
+    def texts(self) -> Texts:
+        """What belongs to the bookings."""
+        assert self.app.texts is not None
+        return self.app.texts
+
+    def kept(self) -> set[int]:
+        """The bookings from which no cleanup may take anything: customers', held ones, and those of living calls."""
+        return {
+            row.id for row in self.app.bookings.values()
+            if not row.is_test or ("appointments", row.id) in self.held or ("users", row.person) in self.held
+            or self._is_of_a_living_call(row.id)
+        }  # fmt: skip
+
     def is_alive(self, call: Call) -> bool:
         """Whether the call's run is alive, here or in another process."""
         return self.runs[call.run].startswith("alive")
@@ -72,6 +87,8 @@ class RandomApplication:
             self._on_booking(self.app.cancel), self._on_booking(self.app.reschedule),
             self._on_booking(self.app.flip_mark), self._on_booking(self.app.flip_mark),
         ]  # fmt: skip
+        if self.app.texts is not None:
+            kinds += [self._writes, self._writes, self._writes, self._gives_away, self._gives_away]
         kinds[step[0] % len(kinds)](step[1])
 
     def _customer_books(self, seed: int) -> None:
@@ -114,6 +131,30 @@ class RandomApplication:
                 change(booking)
 
         return step
+
+    def _writes(self, seed: int) -> None:
+        """A message that may answer one of anybody, a delivery that knows an appointment too, or a receipt."""
+        table = ("messages", "messages", "deliveries", "receipts")[seed % 4]
+        of, message = self._a_booking(seed // 4), self._a_message(seed // 8)
+        if table == "receipts":
+            of = None if seed % 3 else of
+        if (of if table != "receipts" else message) is not None:
+            self.texts.write(table, of, message if table == "receipts" or seed % 5 else None)
+
+    def _gives_away(self, seed: int) -> None:
+        """A text goes over to another appointment, which may be a customer's, or to another message."""
+        text = one_of(self.texts.standing(), seed)
+        column = "message" if seed % 3 == 0 else "of"
+        to = self._a_message(seed // 3) if column == "message" else self._a_booking(seed // 3)
+        if text is not None and to is not None:
+            self.texts.give(text, column, to)
+
+    def _a_booking(self, seed: int) -> int | None:
+        rows = self.app.connection.execute("SELECT id FROM appointments ORDER BY id").fetchall()
+        return one_of([row[0] for row in rows], seed)
+
+    def _a_message(self, seed: int) -> str | None:
+        return one_of([key for table, key in self.texts.standing() if table == "messages"], seed)
 
     def _delete_customers_row(self, seed: int) -> None:
         booking = one_of([row.id for row in self.app.bookings.values() if not row.is_test], seed)
