@@ -173,7 +173,7 @@ class Interleavings(ApplicationAndCalls):
 def test_no_interleaving_of_application_and_cleanups_changes_a_customers_row_or_loses_a_tests(
     postgres, migrated_template, is_long, record_property
 ):
-    examples, length = (1_000, 120) if is_long else (40, 70)
+    examples, length = (1_200, 120) if is_long else (40, 70)
     with forks() as forking:
         world = World(postgres, migrated_template, forking)
         run_state_machine_as_test(
