@@ -13,8 +13,9 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now
 from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.undo import foresee_undo, undo_cleanup
-from prodtest_assets.testdata.protect import Protection, protect, unprotect
+from prodtest_assets.testdata.protect import Protection
 from tests.booking_world import START, BookingWorld
+from tests.protecting import as_protected_role
 from tests.undoing import OLD, clean, reasons, undo, user_of
 
 CASCADE = "bigint REFERENCES appointments ON DELETE CASCADE"
@@ -251,17 +252,12 @@ def test_the_protected_role_drains_and_restores_them(world, roles: Protection, k
     (booking,) = world.sql("SELECT id FROM appointments")
     world.sql(f"INSERT INTO messages VALUES {values}".format(*two_rows(world), booking["id"]))
     before = all_messages(world)
-    protect(world.database, world.permit, roles)
-    try:
-        world.database.connection.execute(f"SET SESSION AUTHORIZATION {roles.login}".encode())
+    with as_protected_role(world, roles):
         report = cleanup_now(world.database, world.permit, Policy())
         assert report.id is not None
         assert report.deleted == {"appointments": 2, "users": 2, "messages": 2}
         assert foresee_undo(world.database, report.id).total == 6
         assert undo_cleanup(world.database, world.permit, report.id).total == 6
-    finally:
-        world.database.connection.execute("RESET SESSION AUTHORIZATION")
-        unprotect(world.database, world.permit)
     assert all_messages(world) == before
 
 

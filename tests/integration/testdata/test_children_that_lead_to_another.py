@@ -11,8 +11,9 @@ from prodtest_assets.testdata.cleanup.execute import cleanup_now, execute_plan
 from prodtest_assets.testdata.cleanup.models import Policy
 from prodtest_assets.testdata.cleanup.plan import plan_cleanup
 from prodtest_assets.testdata.cleanup.undo import undo_cleanup
-from prodtest_assets.testdata.protect import Protection, protect, unprotect
+from prodtest_assets.testdata.protect import Protection
 from tests.booking_world import START, BookingWorld
+from tests.protecting import as_protected_role
 from tests.undoing import OLD, clean, reasons, undo
 
 
@@ -161,14 +162,9 @@ def test_the_protected_role_drains_and_restores_them(texts, roles: Protection):
     deliver(texts, 1, texts.book(age=OLD))
     deliver(texts, 2, booking_of_a_customer(texts))
     before = everything(texts)
-    protect(texts.database, texts.permit, roles)
-    try:
-        texts.database.connection.execute(f"SET SESSION AUTHORIZATION {roles.login}".encode())
+    with as_protected_role(texts, roles):
         report = cleanup_now(texts.database, texts.permit, Policy())
         assert report.id is not None
         assert report.deleted == {"appointments": 1, "users": 1, "sms_log": 1, "deliveries": 1}
         assert undo_cleanup(texts.database, texts.permit, report.id).total == 4
-    finally:
-        texts.database.connection.execute("RESET SESSION AUTHORIZATION")
-        unprotect(texts.database, texts.permit)
     assert everything(texts) == before

@@ -16,14 +16,11 @@ from prodtest_assets.testdata.cleanup.undo import foresee_undo, undo_cleanup
 from prodtest_assets.testdata.holds import Subject, add_hold, list_holds, release_hold
 from prodtest_assets.testdata.ledger import RunLedger
 from prodtest_assets.testdata.proof import customer_fingerprints, rows_changed
-from prodtest_assets.testdata.protect import (
-    protect,
-    unprotect,
-)
 from prodtest_assets.testdata.snapshot import store_snapshot, take_snapshot
 from prodtest_assets.testdata.stored import stored_snapshots
 from tests.booking_world import RULES, START
 from tests.integration.testdata.conftest import ProtectedWorld
+from tests.protecting import as_protected_role
 
 OLD = timedelta(hours=48)
 
@@ -95,13 +92,8 @@ def test_children_by_cascade_are_archived_and_other_children_keep_their_parent(w
     goes, stays = world.book(age=OLD), world.book(age=OLD)
     world.sql("INSERT INTO reminders VALUES (1, %s)", goes)
     world.sql("INSERT INTO invoices VALUES (1, %s)", stays)
-    protect(world.database, world.permit, roles)
-    try:
-        world.database.connection.execute(f"SET SESSION AUTHORIZATION {roles.login}".encode())
+    with as_protected_role(world, roles):
         report = cleanup_now(world.database, world.permit, Policy())
-    finally:
-        world.database.connection.execute("RESET SESSION AUTHORIZATION")
-        unprotect(world.database, world.permit)
     assert report.deleted == {"appointments": 1, "reminders": 1, "users": 1}
     assert world.has_appointment(stays)
 
@@ -129,9 +121,7 @@ def test_undo_holds_and_the_archive_work_for_the_protected_role(world, roles):
     row = world.book(age=OLD)
     world.sql("UPDATE appointments SET room = 1")
     world.sql("INSERT INTO reminders (of) VALUES (%s)", row)
-    protect(world.database, world.permit, roles)
-    try:
-        world.database.connection.execute(f"SET SESSION AUTHORIZATION {roles.login}".encode())
+    with as_protected_role(world, roles):
         report = cleanup_now(world.database, world.permit, Policy())
         assert not world.has_appointment(row)
         assert report.id is not None
@@ -143,9 +133,6 @@ def test_undo_holds_and_the_archive_work_for_the_protected_role(world, roles):
         hold = add_hold(world.database, world.permit, Subject("appointment", row_id=row), until=until, reason="seen")
         release_hold(world.database, world.permit, hold)
         assert undoable_cleanups(world.database, keep_for=OLD) == []
-    finally:
-        world.database.connection.execute("RESET SESSION AUTHORIZATION")
-        unprotect(world.database, world.permit)
 
 
 def test_an_id_that_is_still_to_be_given_out_does_not_come_back_in_a_protected_database(protected):
